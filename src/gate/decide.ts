@@ -1,0 +1,86 @@
+/**
+ * Request + session → forward, show a page, or refuse. Pure, total, and the same function for HTTP and upgrades (I1).
+ * Reading order for a reviewer: this file, session.ts, intercept.ts.
+ */
+import type { Session } from './session.ts';
+import type { RouteClass } from './types.ts';
+
+/** What the gate needs to know of a request; filled in by gateway.ts from the canonical target and the profile. */
+export interface Asked {
+  readonly route: RouteClass;
+  readonly method: string;
+  /** Matches a login request of the profile: a password may be inside. */
+  readonly isLogin: boolean;
+  /** Matches the application's own logout. */
+  readonly isLogout: boolean;
+  /** A navigation a person can act on; anything else is never answered with HTML. */
+  readonly isNavigation: boolean;
+  readonly isUpgrade: boolean;
+}
+
+/** Which cookies of the application travel with a request (I2). */
+export type JarUse = 'own' | 'none';
+
+export type Decision =
+  /** `guarded`: the answer belongs to a verified session and is held back when that session ended meanwhile. */
+  | { readonly do: 'forward'; readonly jar: JarUse; readonly guarded: boolean; readonly credentials: boolean }
+  /** Something may log somebody in: buffered, judged, and answered by us if it did. */
+  | { readonly do: 'exchange'; readonly dropFirst: boolean }
+  | { readonly do: 'logout' }
+  | { readonly do: 'show'; readonly page: 'login' | 'challenge' | 'enrol' }
+  | { readonly do: 'refuse'; readonly status: 401 | 403 | 405; readonly page: 'login' | 'challenge' | 'enrol' };
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** RFC 9110 9.2.1, less TRACE, which is refused earlier. */
+export function isSafe(method: string): boolean {
+  return SAFE.has(method);
+}
+
+export function decide(session: Session, asked: Asked): Decision {
+  const verified = session.state === 'verified';
+
+  // Upgrades outlive the request that opened them and carry no method worth the name: verified sessions only (T9).
+  if (asked.isUpgrade) return verified ? pass('own', true) : refuse(session, asked);
+
+  // A password typed into a verified session is judged like any other: the state falls before it is forwarded.
+  if (verified && asked.isLogin) return { do: 'exchange', dropFirst: true };
+  if (verified && asked.isLogout) return { do: 'logout' };
+
+  switch (asked.route) {
+    case 'service':
+      // An explicit rule let an API client in; it never shares a person's jar.
+      return { do: 'forward', jar: 'none', guarded: false, credentials: true };
+
+    case 'public':
+      return verified ? pass('own', true) : pass('none', false);
+
+    case 'static':
+      if (verified) return pass('own', true);
+      // Without a jar the application answers as it answers anybody (attack "PATH_INFO and suffix rules").
+      return asked.method === 'GET' || asked.method === 'HEAD' ? pass('none', false) : refuse(session, asked);
+
+    case 'login':
+      if (verified) return pass('own', true);
+      // A pending jar is logged in at the application; login pages must not be served from it.
+      if (session.state !== 'anonymous') return refuse(session, asked);
+      return isSafe(asked.method) && !asked.isLogin ? pass('own', false) : { do: 'exchange', dropFirst: false };
+
+    case 'protected':
+      return verified ? pass('own', true) : refuse(session, asked);
+
+    default:
+      return asked.route satisfies never;
+  }
+}
+
+function pass(jar: JarUse, guarded: boolean): Decision {
+  return { do: 'forward', jar, guarded, credentials: false };
+}
+
+/** The way on from here: a redirect for people, a status and the address of the prompt for programs. */
+function refuse(session: Session, asked: Asked): Decision {
+  const page = session.state === 'pending' ? 'challenge' : session.state === 'enrolling' ? 'enrol' : 'login';
+  if (asked.isNavigation && !asked.isUpgrade) return { do: 'show', page };
+  return { do: 'refuse', status: 401, page };
+}

@@ -1,0 +1,86 @@
+/**
+ * What the gateway knows about one application, compiled from data (config/profiles/*.yaml). Everything here is a question
+ * that the request path asks; no profile runs code of its own.
+ */
+import type { Identity, Naming, RouteClass, Verdict } from '../gate/types.ts';
+import type { Fields } from './fields.ts';
+
+export interface RouteQuestion {
+  readonly method: string;
+  /** The canonical path, decoded once (upstream target and match see the same string). */
+  readonly path: string;
+  readonly query: Fields;
+  /** The fields of the body when it was read: urlencoded or JSON, at most 64 kB. */
+  readonly form: Fields | undefined;
+  /** Whether the request came to one of `hosts.public`, where the default is public and `protected` rules still hold. */
+  readonly onPublicHost: boolean;
+  /** Address of the client, for `service` rules. */
+  readonly client: string;
+}
+
+export interface RouteAnswer {
+  readonly class: RouteClass;
+  /** A login request of the profile matched. */
+  readonly login?: LoginMatch;
+  readonly isLogout: boolean;
+  /** A password check that logs nobody in (Yii's AJAX validation): forwarded like a login, never taken for one. */
+  readonly isOracle: boolean;
+}
+
+export interface LoginMatch {
+  /** The user name as typed; `undefined` when the field is missing or ambiguous. */
+  readonly user: string | undefined;
+  /** A user or password field that the application might read differently than we do (attacks 28 to 31): refuse with 400. */
+  readonly ambiguous: boolean;
+}
+
+/** A buffered answer of the application. Header names in lower case; order and duplicates kept. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Buffer;
+}
+
+export interface Profile {
+  readonly name: string;
+  /** Path to go to when there is no better target. */
+  readonly home: string;
+  /** Path that a navigation without a session is sent to. */
+  readonly loginPage: string;
+  /** What `Host` the application sees: the browser's, or the one of its own address. */
+  readonly upstreamHost: 'keep' | 'rewrite';
+  /** Whether a host (lower case, without port) is passed through untouched. */
+  isPublicHost(host: string): boolean;
+  /** Whether the fields of the body can change the answer of `route`; only then is the body read first. */
+  readsBody(method: string, path: string): boolean;
+  route(question: RouteQuestion): RouteAnswer;
+  /** What the rules say of the answer to a login attempt. */
+  judge(answer: Answer): Verdict;
+  readonly whoami: Whoami | undefined;
+  /** How to end the application's own session, in the order to try. */
+  readonly signOut: readonly SignOut[];
+  /** Cookies that script reads or writes and that travel both ways; everything else is vaulted. */
+  isReadable(cookie: string): boolean;
+  /** Cookies whose value changes with every answer and says nothing by that. */
+  isRolling(cookie: string): boolean;
+  /** Names in the query that could carry the application's session or a login, and are refused there. */
+  isForbiddenInQuery(name: string): boolean;
+  /** @returns the identity, or `undefined` for a name that cannot be one (empty, too long, control characters). */
+  identify(name: string): Identity | undefined;
+  /** Whether a form field that names somebody else than whoami is a refusal. */
+  readonly hintMustMatch: boolean;
+}
+
+export interface Whoami {
+  readonly path: string;
+  /** In a verified session: ask again after unsafe requests and changed cookies, or after changed cookies only. */
+  readonly recheck: 'unsafe' | 'cookies';
+  read(answer: Answer): Naming;
+}
+
+export interface SignOut {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Finds the address with its token on the whoami page instead; `undefined` when the page has no such link. */
+  findOn?(page: Answer): string | undefined;
+}

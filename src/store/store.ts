@@ -1,0 +1,97 @@
+/**
+ * What every store must do: collections of JSON records with one atomic, durable primitive. Transitions, counters,
+ * consume-once and "only rises" are all `update` with a pure function, so a second kind of store has one thing to get right.
+ * The contract is a test suite: test/store/contract.ts.
+ */
+
+import type { Session } from '../gate/session.ts';
+import type { Enrolment, Identity, Instant, Json, Phone } from '../gate/types.ts';
+
+/** What a change function decides. `write` absent: nothing is written. `null`: the record is removed. */
+export interface Change<T, R> {
+  readonly write?: T | null;
+  readonly result: R;
+}
+
+export interface Collection<T> {
+  /**
+   * What this process knows of the record, without waiting; for the verified pass-through.
+   * With one process it is the truth; with several it may be behind by as much as the store documents.
+   */
+  peek(key: string): T | undefined;
+  /** The record as it is now. @throws StoreError when it cannot be read: never "there is none" (I6, I9). */
+  get(key: string): Promise<T | undefined>;
+  /**
+   * Applies `change` to the record, alone: no other update of the same key runs between reading and writing. Resolves
+   * after the result survives a power cut (I9). `change` must be pure; it may be called again when another process was faster.
+   * @throws StoreError when the change could not be made durable; the caller must then refuse.
+   */
+  update<R>(key: string, change: (current: T | undefined) => Change<T, R>): Promise<R>;
+  /** All records, in no promised order. */
+  entries(): AsyncIterable<readonly [key: string, record: T]>;
+}
+
+export interface Store {
+  /** By identity. Precious: few, small, written seldom. */
+  readonly users: Collection<UserRecord>;
+  /** By session key (SHA-256 of the session id, base64url). Many, short-lived, written often. */
+  readonly sessions: Collection<SessionRecord>;
+  /** Guess counters, budgets, used time steps. By a key with a prefix, see ceremonies/counters.ts. */
+  readonly counters: Collection<CounterRecord>;
+  /** Whether writes still reach the disk (or the server); for the readiness probe. */
+  healthy(): boolean;
+  close(): Promise<void>;
+}
+
+export interface UserRecord {
+  readonly identity: Identity;
+  /** Saved on the account page, not yet proven to be the person's. */
+  readonly phone?: Phone;
+  /** Confirmed factors only. */
+  readonly enrolments: readonly Enrolment[];
+  /** A factor that was begun and still waits for its first right code. */
+  readonly draft?: Draft;
+  /** Rises with each change of factors; sessions that hold an older one are asked again. */
+  readonly factorVersion: number;
+}
+
+export interface Draft {
+  readonly enrolment: Enrolment;
+  readonly expiresAt: Instant;
+}
+
+export interface SessionRecord {
+  /** Rises with each write; the expectation of every transition. */
+  readonly version: number;
+  readonly session: Session;
+  /** The application's cookies (I2): see session/jar.ts for the shape. */
+  readonly jar: Json;
+  readonly createdAt: Instant;
+  /** Written at most once a minute. */
+  readonly lastSeenAt: Instant;
+  /** The token that own forms must carry. */
+  readonly csrf: string;
+  /** Where an anonymous person wanted to go before the login page. */
+  readonly wanted?: string;
+  /** The `factorVersion` at the time of the proof. */
+  readonly factorVersion?: number;
+  /** What the own pages remember between two requests (koa-session); never security state. */
+  readonly page?: Json;
+}
+
+export type CounterRecord = { readonly [key: string]: Json } & {
+  /** The record means nothing after this and may be forgotten. */
+  readonly expiresAt: Instant;
+};
+
+export type StoreErrorCode = 'damaged' | 'locked' | 'unwritable' | 'unreadable' | 'wrong-key';
+
+/** One clear sentence for the operator, with what to do. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreError';
+    this.code = code;
+  }
+}
