@@ -1,0 +1,153 @@
+/**
+ * What a person (or an administrator) can do, as the pages see it. Implemented beside this file; a page never touches a
+ * factor, a counter or the store by itself. Whose account it is comes from the session, never from a request (I4).
+ */
+import type { Channel, Disclosure, Instructions } from '../factors/factor.ts';
+import type { FactorId, Identity, Instant, PolicyLevel, ReturnPath } from '../gate/types.ts';
+import type { LiveSession } from '../session/live.ts';
+import type { Issued } from '../session/sessions.ts';
+import type { Refusal } from './outcomes.ts';
+
+/** One way to answer the prompt: a factor that this identity has and that is on now. */
+export interface Way {
+  /** Id of the enrolment; harmless in a form, because it is looked up among the session's own. */
+  readonly id: string;
+  readonly factor: FactorId;
+  readonly digits: { readonly min: number; readonly max: number };
+  readonly channels: readonly Channel[];
+  /** Last two digits of the number a code can be sent to. */
+  readonly ending?: string;
+}
+
+export interface Prompt {
+  readonly identity: Identity;
+  readonly ways: readonly Way[];
+  /** When the pending login ends. */
+  readonly expiresAt: Instant;
+  /** A guess may be made from then on; absent when now. */
+  readonly pausedUntil?: Instant;
+  /** Whether this is a fresh proof inside a verified session. */
+  readonly isStepUp: boolean;
+}
+
+export interface Prover {
+  /** What the prompt of this session shows, or a refusal when nothing is asked of it. */
+  prompt(session: LiveSession): Promise<({ readonly ok: true } & Prompt) | Refusal>;
+  /** Sends a code for one way. `insist`: a text although an app is registered. Never a side effect of a GET. */
+  send(session: LiveSession, way: string, channel: Channel, insist: boolean): Promise<Sent | Refusal>;
+  /** Checks a code. On success the session has a new id and new rights; the cookie must be set with `issued.id`. */
+  prove(session: LiveSession, way: string, code: unknown): Promise<Proved | Refusal>;
+  /** Asks a verified session for a fresh proof before it goes on to an own page. */
+  stepUp(session: LiveSession, returnTo: ReturnPath): Promise<Issued>;
+  /** Ends a pending login, here and in the application. For a step-up: forgets the question, keeps the session. */
+  cancel(session: LiveSession): Promise<void>;
+  /** Ends the session, here and in the application. */
+  signOut(session: LiveSession): Promise<void>;
+}
+
+export interface Sent {
+  readonly ok: true;
+  readonly channel: Channel;
+  readonly ending?: string;
+  /** When the next one may be sent. */
+  readonly nextAt: Instant;
+}
+
+export interface Proved {
+  readonly ok: true;
+  readonly issued: Issued;
+  readonly returnTo: ReturnPath;
+}
+
+export interface Account {
+  readonly identity: Identity;
+  readonly level: PolicyLevel;
+  readonly phone?: { readonly international: string; readonly country: string; readonly national: string };
+  readonly enrolled: readonly Enrolled[];
+  /** Factors that are on and could be added now. */
+  readonly available: readonly Available[];
+  /** A factor that waits for its first code. */
+  readonly draft?: FactorId;
+  /** Whether changing factors needs a fresh proof first; the pages then lead to the prompt. */
+  readonly needsProof: boolean;
+}
+
+export interface Enrolled {
+  readonly id: string;
+  readonly factor: FactorId;
+  readonly createdAt: Instant;
+  readonly lastUsedAt?: Instant;
+  readonly ending?: string;
+  readonly mayRemove: boolean;
+}
+
+export interface Available {
+  readonly factor: FactorId;
+  /** The outside service, as people should read it; absent when nothing leaves the machine. */
+  readonly provider?: string;
+  readonly discloses: readonly Disclosure[];
+  readonly needsPhone: boolean;
+  /** Already enrolled: adding it replaces the old one. */
+  readonly replaces: boolean;
+}
+
+export interface DraftView {
+  readonly factor: FactorId;
+  readonly provider?: string;
+  readonly digits: { readonly min: number; readonly max: number };
+  readonly channels: readonly Channel[];
+  readonly instructions: Instructions;
+}
+
+/** Sessions in `enrolling`, and verified ones with a fresh proof where a factor exists, may come here. */
+export interface Enroller {
+  account(session: LiveSession): Promise<Account>;
+  /** @param input as typed; at most 100 characters are looked at. */
+  savePhone(session: LiveSession, input: { country: string; number: string }): Promise<{ readonly ok: true } | Refusal>;
+  /** Starts a factor: after the person saw what is sent to whom. An older draft is forgotten. */
+  begin(session: LiveSession, factor: FactorId): Promise<{ readonly ok: true } | Refusal>;
+  draft(session: LiveSession): Promise<DraftView | undefined>;
+  sendToDraft(session: LiveSession, channel: Channel, insist: boolean): Promise<Sent | Refusal>;
+  /**
+   * Makes the draft a factor with its first right code. Then every session of the identity ends, this one too, here and
+   * in the application: the next login asks for it.
+   */
+  confirm(session: LiveSession, code: unknown): Promise<{ readonly ok: true; readonly factor: FactorId } | Refusal>;
+  discard(session: LiveSession): Promise<void>;
+  /** Removes a factor; other sessions of the identity end. */
+  remove(session: LiveSession, enrolment: string): Promise<{ readonly ok: true } | Refusal>;
+}
+
+export interface UserRow {
+  readonly identity: Identity;
+  readonly factors: readonly FactorId[];
+  readonly level: PolicyLevel;
+  readonly sessions: number;
+  readonly lock: 'none' | 'paused' | 'locked';
+  readonly pausedUntil?: Instant;
+}
+
+/** Each call checks by itself that the session is an administrator's, verified by a factor; changes need a fresh proof. */
+export interface Administration {
+  isAdministrator(session: LiveSession): boolean;
+  users(
+    session: LiveSession,
+    search: string,
+    page: number,
+  ): Promise<{ readonly ok: true; readonly rows: readonly UserRow[]; readonly total: number } | Refusal>;
+  /** Removes all factors of an identity and ends its sessions. */
+  reset(session: LiveSession, identity: string, reason: string): Promise<{ readonly ok: true } | Refusal>;
+  /** Takes the pause or lock off. */
+  unlock(session: LiveSession, identity: string, reason: string): Promise<{ readonly ok: true } | Refusal>;
+  endSessions(
+    session: LiveSession,
+    identity: string,
+    reason: string,
+  ): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
+}
+
+export interface Ceremonies {
+  readonly prover: Prover;
+  readonly enroller: Enroller;
+  readonly administration: Administration;
+}

@@ -1,0 +1,61 @@
+/** Every way in which a ceremony can say no. One closed union; web/outcomes.ts has the one table of what people read. */
+import type { Instant } from '../gate/types.ts';
+
+export type RefusalCode =
+  // the code field
+  | 'code-empty'
+  | 'code-too-short'
+  | 'code-too-long'
+  | 'code-not-digits'
+  | 'code-wrong'
+  | 'code-replayed'
+  // budgets
+  | 'guesses-paused'
+  | 'guesses-spent' // this login is void; the password is asked again
+  | 'locked' // only an administrator helps
+  | 'send-paused'
+  // the login behind the prompt
+  | 'login-expired'
+  | 'session-gone'
+  | 'way-unknown'
+  // the provider
+  | 'provider-unavailable'
+  | 'provider-misconfigured'
+  | 'provider-limited'
+  | 'enrolment-gone'
+  | 'number-unusable'
+  | 'app-instead' // a notification went to the app instead of a text
+  | 'channel-off'
+  // the phone number
+  | 'phone-missing'
+  | 'phone-empty'
+  | 'phone-invalid'
+  | 'phone-country'
+  | 'phone-not-mobile'
+  // enrolment and removal
+  | 'factor-off'
+  | 'factor-exists'
+  | 'draft-missing'
+  | 'fresh-proof-needed'
+  | 'factor-required' // the policy demands one: the last cannot be removed
+  // administration
+  | 'not-an-administrator'
+  | 'user-unknown'
+  | 'reason-missing';
+
+export interface Refusal {
+  readonly ok: false;
+  readonly code: RefusalCode;
+  /** When it may be tried again. */
+  readonly until?: Instant;
+  /** Guesses left before the next pause or the end of this login; said to people when it is 2 or fewer. */
+  readonly left?: number;
+  /** Digits that a code must have, for the sentence. */
+  readonly digits?: { readonly min: number; readonly max: number };
+  /** Wrong codes in a row in this login, for the hint about the phone's clock. */
+  readonly wrongInARow?: number;
+}
+
+export function refusal(code: RefusalCode, facts: Omit<Refusal, 'ok' | 'code'> = {}): Refusal {
+  return { ok: false, code, ...facts };
+}

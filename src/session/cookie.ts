@@ -1,0 +1,81 @@
+/**
+ * The two kinds of cookies a browser may send us: ours, and names on the readable list. Nothing else is ever looked at,
+ * and a doubtful one counts as none (I2, I6; attacks "PHP cookie-name mangling", "duplicate cookies", "broken cookie").
+ */
+import { createHash } from 'node:crypto';
+
+/** 256 random bits in base64url (security: ASVS 7.2.3 asks 128). */
+const SESSION_ID = /^[A-Za-z0-9_-]{43}$/;
+
+export interface SentCookies {
+  /** Our session id, well-formed; `undefined` when absent, malformed or sent twice. */
+  readonly id: string | undefined;
+  /** A cookie of our name came twice: somebody may be tossing cookies from a sibling host. */
+  readonly duplicated: boolean;
+  /** `name=value` pairs of readable cookies, first of each name, ready to be forwarded. */
+  readonly readable: string | undefined;
+}
+
+/** `__Host-` ties the cookie to this exact host over TLS (RFC 6265bis 4.1.3.2); plain http has no such thing. */
+export function cookieNameFor(publicUrl: string): string {
+  return publicUrl.startsWith('https:') ? '__Host-lucy2fa' : 'lucy2fa';
+}
+
+/** Whether an upstream may not set or see a cookie of this name: ours, in every spelling an application folds into it. */
+export function isOwnCookie(name: string): boolean {
+  return /^(__host-|__secure-)?lucy2fa/i.test(name.trim().replace(/[ .[\]]/g, '_'));
+}
+
+export function readCookies(
+  header: string | undefined,
+  ownName: string,
+  isReadable: (name: string) => boolean,
+): SentCookies {
+  if (header === undefined) return NOTHING;
+  let id: string | undefined;
+  let seen = 0;
+  let readable: string | undefined;
+  let names: Set<string> | undefined;
+  for (let start = 0; start < header.length; ) {
+    let end = header.indexOf(';', start);
+    if (end === -1) end = header.length;
+    const equals = header.indexOf('=', start);
+    if (equals !== -1 && equals < end) {
+      // Only the one blank that RFC 6265 4.2.1 puts after the semicolon is skipped; other white space is part of the name
+      // and such a name is on no list.
+      const name = header.slice(header.charCodeAt(start) === 32 ? start + 1 : start, equals);
+      if (name === ownName) {
+        seen += 1;
+        const value = header.slice(equals + 1, end);
+        if (SESSION_ID.test(value)) id = value;
+      } else if (isReadable(name) && !isOwnCookie(name)) {
+        names ??= new Set();
+        if (!names.has(name)) {
+          names.add(name);
+          const pair = `${name}=${header.slice(equals + 1, end)}`;
+          readable = readable === undefined ? pair : `${readable}; ${pair}`;
+        }
+      }
+    }
+    start = end + 1;
+  }
+  const duplicated = seen > 1;
+  return { id: duplicated ? undefined : id, duplicated, readable };
+}
+
+const NOTHING: SentCookies = { id: undefined, duplicated: false, readable: undefined };
+
+/** `Set-Cookie` for a new session id. A session cookie: it ends with the browser, the server ends it earlier. */
+export function setOwnCookie(ownName: string, id: string): string {
+  const secure = ownName.startsWith('__Host-') ? '; Secure' : '';
+  return `${ownName}=${id}; Path=/; HttpOnly; SameSite=Lax${secure}`;
+}
+
+export function clearOwnCookie(ownName: string): string {
+  return `${setOwnCookie(ownName, '')}; Max-Age=0`;
+}
+
+/** What the store knows of a session id; the id itself is only in the browser. */
+export function sessionKey(id: string): string {
+  return createHash('sha256').update(id).digest('base64url');
+}

@@ -1,0 +1,322 @@
+/**
+ * All sessions: found by one map look-up, changed only through the gate's `transition`, and dead for good once ended.
+ * The store is asked with compare-and-set, so of two that race one wins and a slow request never brings a session back.
+ */
+import { randomBytes as cryptoRandomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { ANONYMOUS, isExpired, rotates, type SessionEvent, transition } from '../gate/session.ts';
+import type { Identity, Instant } from '../gate/types.ts';
+import type { Collection, SessionRecord } from '../store/store.ts';
+import { sessionKey } from './cookie.ts';
+import type { Jar } from './jar.ts';
+import { type Endable, LiveSession } from './live.ts';
+
+export interface SessionLimits {
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+  readonly pendingMs: number;
+  /** Sessions without a login; the oldest go first. */
+  readonly maxAnonymous: number;
+}
+
+export type EndReason =
+  | 'logout'
+  | 'cancelled'
+  | 'idle'
+  | 'absolute'
+  | 'pending-expired'
+  | 'evicted'
+  | 'revoked'
+  | 'replaced'
+  | 'refused';
+
+/** A session and, when it has a new id, the id for the browser. */
+export interface Issued {
+  readonly session: LiveSession;
+  readonly id: string | undefined;
+}
+
+/** The session ended or changed while the caller was busy; nothing was written. The only answer is a refusal. */
+export class SessionGone extends Error {
+  constructor() {
+    super('the session ended or changed meanwhile');
+    this.name = 'SessionGone';
+  }
+}
+
+const TOUCH_MS = 60_000;
+
+export interface SessionsOptions {
+  readonly store: Collection<SessionRecord>;
+  readonly clock: Clock;
+  readonly limits: () => SessionLimits;
+  readonly randomBytes?: (size: number) => Buffer;
+  /** Called once for each session that ended, with its jar still full: the application is signed out with it. */
+  readonly onEnd: (session: LiveSession, reason: EndReason) => void;
+  /** Called when a write failed that nobody waits for. */
+  readonly onWriteError: (error: unknown) => void;
+}
+
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #random: (size: number) => Buffer;
+  readonly #live = new Map<string, LiveSession>();
+  readonly #anonymous = new Set<LiveSession>();
+  readonly #busy = new Set<LiveSession>();
+  /** Keys whose removal is not on the disk yet; the store may still show them, we never do. */
+  readonly #ending = new Set<string>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#random = options.randomBytes ?? cryptoRandomBytes;
+  }
+
+  /** The session of an id, or `undefined`; never waits. Ends it here when its time is over. */
+  find(id: string | undefined): LiveSession | undefined {
+    if (id === undefined) return undefined;
+    return this.#current(sessionKey(id));
+  }
+
+  byKey(key: string): LiveSession | undefined {
+    return this.#current(key);
+  }
+
+  #current(key: string): LiveSession | undefined {
+    let session = this.#live.get(key);
+    if (session === undefined) {
+      if (this.#ending.has(key)) return undefined;
+      const record = this.#options.store.peek(key);
+      if (record === undefined) return undefined;
+      session = this.#adopt(new LiveSession(key, record));
+    }
+    const over = this.#over(session, this.#options.clock.now());
+    if (over === undefined) return session;
+    void this.end(session, over);
+    return undefined;
+  }
+
+  /** Why a session may not go on, or `undefined`. */
+  #over(session: LiveSession, now: Instant): EndReason | undefined {
+    const limits = this.#options.limits();
+    const state = session.session;
+    if ((state.state === 'pending' || state.state === 'enrolling') && isExpired(state.login, now, limits.pendingMs)) {
+      return 'pending-expired';
+    }
+    if (now - session.record.createdAt >= limits.absoluteMs) return 'absolute';
+    return now - session.seenAt >= limits.idleMs ? 'idle' : undefined;
+  }
+
+  /** A new session that may do nothing. Kept because a login page needs its cookies, or a person a way back. */
+  create(wanted?: string): Issued {
+    const now = this.#options.clock.now();
+    const { id, key } = this.#newId();
+    const record: SessionRecord = {
+      version: 1,
+      session: ANONYMOUS,
+      jar: [],
+      createdAt: now,
+      lastSeenAt: now,
+      csrf: this.#random(24).toString('base64url'),
+      ...(wanted === undefined ? {} : { wanted }),
+    };
+    const session = this.#adopt(new LiveSession(key, record));
+    this.#evict();
+    this.#background(this.#options.store.update(key, () => ({ write: record, result: undefined })));
+    return { session, id };
+  }
+
+  /**
+   * The only way a session changes its rights. Durable before it resolves; with a new id when the event says so.
+   * @throws SessionGone when another request was faster, GateError when the gate forbids it.
+   */
+  async transition(
+    session: LiveSession,
+    event: SessionEvent,
+    facts: { factorVersion?: number; jar?: Jar } = {},
+  ): Promise<Issued> {
+    if (session.ended) throw new SessionGone();
+    const now = this.#options.clock.now();
+    const before = session.record;
+    const next = transition(before.session, event, now, this.#options.limits().pendingMs);
+    const record: SessionRecord = {
+      ...withoutWanted(before),
+      version: before.version + 1,
+      session: next,
+      jar: (facts.jar ?? session.jar).toJson(),
+      lastSeenAt: now,
+      ...(facts.factorVersion === undefined ? {} : { factorVersion: facts.factorVersion }),
+    };
+    return rotates(event)
+      ? this.#rotate(session, { ...record, createdAt: now, csrf: this.#random(24).toString('base64url') }, facts.jar)
+      : this.#change(session, record);
+  }
+
+  async #change(session: LiveSession, record: SessionRecord): Promise<Issued> {
+    const expected = session.record.version;
+    session.record = record; // at once: a request that comes now must see the rights it will have, not the old ones
+    if (record.session.state === 'anonymous') this.#abortAll(session);
+    const won = await this.#options.store.update(session.key, (current) =>
+      current?.version === expected ? { write: record, result: true } : { result: false },
+    );
+    if (!won || session.ended) {
+      await this.end(session, 'replaced');
+      throw new SessionGone();
+    }
+    this.#classify(session);
+    return { session, id: undefined };
+  }
+
+  /** The old id dies first and by compare-and-set: of fifty right codes exactly one is the heir (attack "double spend"). */
+  async #rotate(old: LiveSession, record: SessionRecord, jar: Jar | undefined): Promise<Issued> {
+    const expected = old.record.version;
+    this.#forget(old);
+    const won = await this.#options.store.update(old.key, (current) =>
+      current?.version === expected ? { write: null, result: true } : { result: false },
+    );
+    this.#ending.delete(old.key);
+    if (!won) throw new SessionGone();
+    const { id, key } = this.#newId();
+    await this.#options.store.update(key, () => ({ write: record, result: undefined }));
+    return { session: this.#adopt(new LiveSession(key, record, jar ?? old.jar)), id };
+  }
+
+  /** Ends a session for good. The memory forgets it at once, the promise resolves when the disk has too. */
+  async end(session: LiveSession, reason: EndReason): Promise<void> {
+    if (session.ended) return;
+    this.#forget(session);
+    this.#options.onEnd(session, reason);
+    await this.#options.store.update(session.key, () => ({ write: null, result: undefined }));
+    this.#ending.delete(session.key); // after a failed write it stays: dead here, whatever the disk says
+  }
+
+  /** Ends all sessions of an identity, but the one named. @returns how many. */
+  async endAll(identity: Identity, reason: EndReason, except?: LiveSession): Promise<number> {
+    const ending: Promise<void>[] = [];
+    for (const session of await this.of(identity)) if (session !== except) ending.push(this.end(session, reason));
+    await Promise.all(ending);
+    return ending.length;
+  }
+
+  /** All sessions in which this identity logged in, pending ones included. */
+  async of(identity: Identity): Promise<LiveSession[]> {
+    const found: LiveSession[] = [];
+    for await (const [key, record] of this.#options.store.entries()) {
+      if (identityOf(record) !== identity) continue;
+      const session = this.#current(key);
+      if (session !== undefined) found.push(session);
+    }
+    return found;
+  }
+
+  /** Writes the jar and what the own pages remember, if the session is still the one that was read. */
+  save(session: LiveSession): void {
+    if (session.ended) return;
+    const expected = session.record.version;
+    session.record = { ...session.record, jar: session.jar.toJson(), lastSeenAt: session.seenAt };
+    this.#background(
+      this.#options.store.update(session.key, (current) =>
+        current?.version === expected && !session.ended
+          ? { write: session.record, result: undefined }
+          : { result: undefined },
+      ),
+    );
+  }
+
+  setPage(session: LiveSession, page: SessionRecord['page']): void {
+    const { page: _old, ...record } = session.record;
+    session.record = page === undefined ? record : { ...record, page };
+    this.save(session);
+  }
+
+  setWanted(session: LiveSession, wanted: string): void {
+    session.record = { ...session.record, wanted };
+    this.save(session);
+  }
+
+  /** A person did something: moves the idle limit. The hot path writes nothing but a number (once a minute a record). */
+  touch(session: LiveSession, now: Instant): void {
+    session.seenAt = now;
+    if (now - session.record.lastSeenAt >= TOUCH_MS) this.save(session);
+  }
+
+  /** Ties something that is running to a session, so that it ends with it. */
+  attach(session: LiveSession, running: Endable): void {
+    if (session.ended) {
+      running.abort();
+      return;
+    }
+    session.running.add(running);
+    this.#busy.add(session);
+  }
+
+  detach(session: LiveSession, running: Endable): void {
+    session.running.delete(running);
+    if (session.running.size === 0) this.#busy.delete(session);
+  }
+
+  /** Ends what is over; sessions with open sockets are looked at each time, all others when `everything` is set. */
+  sweep(everything: boolean): void {
+    const now = this.#options.clock.now();
+    for (const session of everything ? this.#live.values() : this.#busy) {
+      const over = this.#over(session, now);
+      if (over !== undefined) this.#background(this.end(session, over));
+    }
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  #adopt(session: LiveSession): LiveSession {
+    this.#live.set(session.key, session);
+    this.#classify(session);
+    return session;
+  }
+
+  #classify(session: LiveSession): void {
+    if (session.session.state === 'anonymous') this.#anonymous.add(session);
+    else this.#anonymous.delete(session);
+  }
+
+  #forget(session: LiveSession): void {
+    session.ended = true;
+    this.#ending.add(session.key);
+    this.#live.delete(session.key);
+    this.#anonymous.delete(session);
+    this.#abortAll(session);
+  }
+
+  #abortAll(session: LiveSession): void {
+    for (const running of [...session.running]) running.abort();
+    session.running.clear();
+    this.#busy.delete(session);
+  }
+
+  #evict(): void {
+    while (this.#anonymous.size > this.#options.limits().maxAnonymous) {
+      const oldest = this.#anonymous.values().next().value;
+      if (oldest === undefined) return;
+      this.#background(this.end(oldest, 'evicted'));
+    }
+  }
+
+  #newId(): { id: string; key: string } {
+    const id = this.#random(32).toString('base64url');
+    return { id, key: sessionKey(id) };
+  }
+
+  #background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#options.onWriteError(error));
+  }
+}
+
+export function identityOf(record: SessionRecord): Identity | undefined {
+  const { session } = record;
+  if (session.state === 'anonymous') return undefined;
+  return session.state === 'verified' ? session.identity : session.login.identity;
+}
+
+function withoutWanted(record: SessionRecord): SessionRecord {
+  const { wanted: _wanted, page: _page, ...rest } = record;
+  return rest;
+}
