@@ -1,0 +1,35 @@
+/** A store without a disk, for tests and demonstrations. It keeps the contract but nothing else: it never outlives the process. */
+import type { Clock } from '../clock.ts';
+import type { CounterRecord, SessionRecord, Store, UserRecord } from './store.ts';
+import { type Medium, Table } from './table.ts';
+
+export function memoryStore(clock: Clock): Store {
+  const users = new Table<UserRecord>({ clock, medium: nowhere(), records: new Map() });
+  const sessions = new Table<SessionRecord>({ clock, medium: nowhere(), records: new Map() });
+  const counters = new Table<CounterRecord>({
+    clock,
+    medium: nowhere(),
+    records: new Map(),
+    isExpired: (record) => record.expiresAt <= clock.now(),
+  });
+  const tables = [users, sessions, counters];
+  return {
+    users,
+    sessions,
+    counters,
+    healthy: () => tables.every((table) => table.isHealthy()),
+    close: async () => {
+      await Promise.all(tables.map((table) => table.close()));
+    },
+  };
+}
+
+function nowhere<T>(): Medium<T> {
+  return {
+    commit: async () => undefined,
+    rewrite: async () => undefined,
+    isDue: () => false,
+    compact: async () => undefined,
+    close: async () => undefined,
+  };
+}
