@@ -34,6 +34,17 @@ export interface Factor {
   send(enrolment: Enrolment, channel: Channel, insist: boolean): Promise<Sending>;
   /** Tells the provider that the enrolment ended. Best effort: ours is gone whatever it answers. */
   remove(enrolment: Enrolment): Promise<void>;
+  /** Whether the provider takes our key and our account, for the admin page; absent when local. Names no person. */
+  checkKey?(): Promise<KeyCheck>;
+}
+
+export type KeyCheck =
+  /** `name`: what the provider calls our application. */
+  { readonly ok: true; readonly name?: string } | { readonly ok: false; readonly reason: ProviderTrouble };
+
+/** Where a factor reports what an operator should see. Facts never hold a key, a code or more of a number than two digits. */
+export interface FactorLog {
+  warn(event: string, facts: { readonly [key: string]: Json }): void;
 }
 
 export interface Disclosure {

@@ -1,0 +1,46 @@
+/**
+ * Which factors there are: a factor is on when its options are here. The one list to extend for a new one. With only local
+ * factors nothing is opened and nothing can leave (I8).
+ */
+import type { Clock } from '../clock.ts';
+import type { FactorId } from '../gate/types.ts';
+import { type AuthyNeeds, createAuthy } from './authy/authy.ts';
+import type { AuthyOptions } from './authy/options.ts';
+import type { Factor, FactorLog } from './factor.ts';
+import { createTotp, type RandomBytes, type TotpOptions } from './totp/totp.ts';
+
+export interface FactorsOptions {
+  readonly totp?: TotpOptions;
+  readonly authy?: AuthyOptions;
+}
+
+export interface FactorsNeeds {
+  readonly clock: Clock;
+  readonly log: FactorLog;
+  /** A cryptographic source, `randomBytes` of node:crypto outside tests. */
+  readonly randomBytes: RandomBytes;
+  readonly open?: AuthyNeeds['open'];
+}
+
+export interface Factors {
+  /** The factor, if it is on. A factor that is off proves nothing, whatever is enrolled. */
+  get(id: FactorId): Factor | undefined;
+  /** In the order in which people should be offered them: strongest first. */
+  list(): readonly Factor[];
+  /** Ends all connections to providers; calls under way are waited for, within their time limit. */
+  close(): Promise<void>;
+}
+
+/** @throws AuthyOptionError when an option would be unsafe to use. */
+export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Factors {
+  const authy = options.authy === undefined ? undefined : createAuthy(options.authy, needs);
+  const totp = options.totp === undefined ? undefined : createTotp(options.totp, needs.randomBytes);
+  const factors: readonly Factor[] = [totp, authy].filter((factor) => factor !== undefined);
+  return {
+    get: (id) => factors.find((factor) => factor.id === id),
+    list: () => factors,
+    async close() {
+      await authy?.close();
+    },
+  };
+}
