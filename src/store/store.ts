@@ -57,6 +57,8 @@ export interface UserRecord {
 
 export interface Draft {
   readonly enrolment: Enrolment;
+  /** Key of the session that began it: nobody confirms a secret that somebody else has seen (T6). */
+  readonly session: string;
   readonly expiresAt: Instant;
 }
 
