@@ -31,6 +31,8 @@ export interface FakeBrowserOptions {
   readonly origin: string;
   readonly port: number;
   readonly userAgent?: string;
+  /** Sent with every request, for example what a TLS proxy in front would add. */
+  readonly headers?: readonly Header[];
   /** Asks for gzip as browsers do; off, so that a transcript can be searched. */
   readonly gzip?: boolean;
 }
@@ -150,7 +152,7 @@ export class FakeBrowser {
     const cookies = this.#jar.headerFor(url);
     if (cookies !== '') add('Cookie', cookies);
     if (body !== undefined) add('Content-Type', body.type);
-    const extra = options.headers ?? [];
+    const extra = [...(this.#options.headers ?? []), ...(options.headers ?? [])];
     for (const [name] of extra) headers.delete(name.toLowerCase());
     const connection = await RawConnection.open(this.#options.port);
     try {

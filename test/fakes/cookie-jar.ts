@@ -30,7 +30,7 @@ export class CookieJar {
   headerFor(url: URL): string {
     return this.#cookies
       .filter((cookie) => (cookie.hostOnly ? url.hostname === cookie.host : isWithin(url.hostname, cookie.host)))
-      .filter((cookie) => !cookie.secure || url.protocol === 'https:' || url.hostname === 'localhost')
+      .filter((cookie) => !cookie.secure || isTrustworthy(url))
       .filter((cookie) => coversPath(cookie.path, url.pathname))
       .sort((left, right) => right.path.length - left.path.length)
       .map((cookie) => `${cookie.name}=${cookie.value}`)
@@ -59,12 +59,18 @@ export class CookieJar {
       line,
     };
     const isHostPrefixed = cookie.name.startsWith('__Host-');
+    if (cookie.secure && !isTrustworthy(url)) return;
     if (isHostPrefixed && !(cookie.secure && cookie.hostOnly && cookie.path === '/')) return;
     this.#cookies = this.#cookies.filter(
       ({ name, host, path: at }) => !(name === cookie.name && host === cookie.host && at === cookie.path),
     );
     if (!isExpired(given)) this.#cookies.push(cookie);
   }
+}
+
+/** Where browsers keep and send Secure cookies: https, and this machine. */
+function isTrustworthy(url: URL): boolean {
+  return url.protocol === 'https:' || /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
 }
 
 function isWithin(host: string, domain: string): boolean {

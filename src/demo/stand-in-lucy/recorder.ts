@@ -9,6 +9,7 @@ export const KEPT_BODY_BYTES = 64 * 1024;
 
 /** Requests kept. A demo that runs for days must not grow; no test sends as many. */
 const KEPT_REQUESTS = 20_000;
+const KEPT_BYTES = 256 * 1024 * 1024;
 
 export interface RecordedRequest {
   readonly method: string;
@@ -28,6 +29,7 @@ export interface RecordedRequest {
 export class Recorder {
   readonly requests: RecordedRequest[] = [];
   #dropped = 0;
+  #keptBytes = 0;
 
   begin(request: IncomingMessage): RecordedRequest {
     const headers: [string, string][] = [];
@@ -49,7 +51,10 @@ export class Recorder {
   addBody(record: RecordedRequest, chunk: Buffer): void {
     record.bodyBytes += chunk.length;
     const room = KEPT_BODY_BYTES - record.body.length;
-    if (room > 0) record.body = Buffer.concat([record.body, chunk.subarray(0, room)]);
+    if (room <= 0) return;
+    const kept = chunk.subarray(0, room);
+    record.body = Buffer.concat([record.body, kept]);
+    this.#keptBytes += kept.length;
   }
 
   /**
@@ -64,9 +69,10 @@ export class Recorder {
 
   #keep(record: RecordedRequest): void {
     this.requests.push(record);
-    if (this.requests.length <= KEPT_REQUESTS) return;
-    this.requests.shift();
-    this.#dropped += 1;
+    while (this.requests.length > KEPT_REQUESTS || this.#keptBytes > KEPT_BYTES) {
+      this.#keptBytes -= this.requests.shift()?.body.length ?? 0;
+      this.#dropped += 1;
+    }
   }
 }
 
