@@ -1,0 +1,115 @@
+/** Self-service, as Lucy's handbook had it: phone, Save, Configure 2FA. Shows only what works here and now. */
+import type { Account } from '../ceremonies/ceremonies.ts';
+import { countries } from '../phone/phone.ts';
+import type { LiveSession } from '../session/live.ts';
+import { type OwnContext, sessionOf } from './context.ts';
+import type { Form } from './form.ts';
+import { leave, type Notice, take } from './page-memory.ts';
+import { backTo, person } from './person.ts';
+import type { Routes } from './routes.ts';
+import { isEnd, type Screen } from './screen.ts';
+import { disclosureText, enrolledText, FACTOR_NAMES, LEVELS, noticeText, TITLES } from './texts.ts';
+import { dayOf, timeOf } from './times.ts';
+import type { AvailableView, EnrolledView, PhoneView } from './views.ts';
+
+/** Longest number that goes back into the field after an error; ceremonies look at no more either. */
+const LONGEST_TYPED = 100;
+
+export function accountPages(routes: Routes, screen: Screen): void {
+  routes.get('/account', (ctx) => showAccount(ctx, screen));
+  routes.post('/account/phone', ['country', 'number'], (ctx, form) => savePhone(ctx, form, screen));
+  routes.post('/proof', ['for'], async (ctx, form) => {
+    if (person(ctx, screen) === undefined) return;
+    await screen.askProof(ctx, backTo(screen, form.get('for') === 'admin' ? '/admin' : '/account'));
+  });
+}
+
+async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
+  const session = person(ctx, screen);
+  if (session === undefined) return;
+  const { enroller, administration } = screen.options.ceremonies;
+  const account = await enroller.account(session);
+  const notice = await take(ctx);
+  const error = screen.noticeError(notice);
+  screen.show(
+    ctx,
+    'account',
+    {
+      identity: account.identity,
+      mustEnrol: session.session.state === 'enrolling',
+      level: LEVELS[account.level],
+      error,
+      notice: messageOf(notice),
+      enrolled: account.enrolled.map((one) => enrolledView(one, screen)),
+      available: account.available.map(availableView),
+      draft:
+        account.draft === undefined
+          ? false
+          : { name: FACTOR_NAMES[account.draft], path: screen.path(`/enrol/${account.draft}/confirm`) },
+      needsProof: account.needsProof,
+      phone: phoneView(account, notice, screen),
+      isAdministrator: administration.isAdministrator(session),
+    },
+    { title: TITLES.account, isError: error !== false },
+  );
+}
+
+async function savePhone(ctx: OwnContext, form: Form, screen: Screen): Promise<void> {
+  if (person(ctx, screen) === undefined) return;
+  const session: LiveSession = sessionOf(ctx);
+  const typed = { country: form.get('country') ?? '', number: (form.get('number') ?? '').slice(0, LONGEST_TYPED) };
+  const saved = await screen.options.ceremonies.enroller.savePhone(session, typed);
+  if (saved.ok) {
+    await leave(ctx, { kind: 'phone-saved' });
+  } else if (saved.code === 'fresh-proof-needed') {
+    return screen.askProof(ctx, backTo(screen, '/account'));
+  } else if (isEnd(saved)) {
+    return screen.end(ctx, saved);
+  } else {
+    screen.errorOf(ctx, saved);
+    await leave(ctx, { kind: 'refused', code: saved.code, until: saved.until, typed });
+  }
+  screen.redirect(ctx, screen.path('/account'));
+}
+
+/** Only where some factor uses it: with no key configured, nobody is asked for a number. */
+function phoneView(account: Account, notice: Notice | undefined, screen: Screen): PhoneView | false {
+  if (!account.available.some((one) => one.needsPhone)) return false;
+  const typed = notice?.kind === 'refused' ? notice.typed : undefined;
+  const saved = account.phone;
+  return {
+    countries: countries('en'),
+    country: typed?.country ?? saved?.country ?? screen.options.site().defaultCountry,
+    typed: typed?.number ?? '',
+    ending: saved === undefined ? '' : saved.international.slice(-2),
+    saved: notice?.kind === 'phone-saved' && saved !== undefined ? saved.international : '',
+  };
+}
+
+function enrolledView(one: Account['enrolled'][number], screen: Screen): EnrolledView {
+  return {
+    name: enrolledText(one),
+    added: dayOf(one.createdAt),
+    lastUsed: one.lastUsedAt === undefined ? false : timeOf(one.lastUsedAt, screen.now),
+    removePath: screen.path(`/remove/${encodeURIComponent(one.id)}`),
+    mayRemove: one.mayRemove,
+  };
+}
+
+function availableView(one: Account['available'][number]): AvailableView {
+  return {
+    factor: one.factor,
+    name: FACTOR_NAMES[one.factor],
+    provider: one.provider ?? '',
+    discloses: one.discloses.map(disclosureText),
+    needsPhone: one.needsPhone,
+    replaces: one.replaces,
+  };
+}
+
+export function messageOf(notice: Notice | undefined): readonly string[] {
+  if (notice === undefined || notice.kind === 'refused' || notice.kind === 'key-refused' || notice.kind === 'sent') {
+    return [];
+  }
+  return noticeText(notice);
+}

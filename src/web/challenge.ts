@@ -1,0 +1,125 @@
+/** The prompt, and sending a code for it. Loading the page sends nothing; what is asked and whose it is comes from the session. */
+import type { Prompt, Way } from '../ceremonies/ceremonies.ts';
+import { type Refusal, refusal } from '../ceremonies/outcomes.ts';
+import type { LiveSession } from '../session/live.ts';
+import { AttemptOnce } from './attempt-once.ts';
+import { channelOf, codeForm, insistOf } from './code-form.ts';
+import { type OwnContext, sessionOf } from './context.ts';
+import type { Form } from './form.ts';
+import { outcomeOf } from './outcomes.ts';
+import { leave, type Notice, take } from './page-memory.ts';
+import { queryValue, type Routes } from './routes.ts';
+import { isEnd, type Screen } from './screen.ts';
+import { TITLES, wayText } from './texts.ts';
+import { secondsUntil, timeOf } from './times.ts';
+
+export function challengePages(routes: Routes, screen: Screen): void {
+  const { prover } = screen.options.ceremonies;
+  const attempts = new AttemptOnce(screen.options.clock);
+  routes.get('/challenge', (ctx) => showPrompt(ctx, screen));
+  routes.post('/challenge', ['way', 'code'], (ctx, form) => prove(ctx, form, screen, attempts));
+  routes.post('/challenge/send', ['way', 'channel', 'insist'], (ctx, form) => send(ctx, form, screen));
+  routes.post('/cancel', [], async (ctx) => {
+    const session = sessionOf(ctx);
+    const isStepUp = session.session.state === 'verified';
+    await prover.cancel(session);
+    if (session.ended) screen.clearCookie(ctx);
+    screen.redirect(ctx, isStepUp ? screen.path('/account') : screen.options.site().loginPage);
+  });
+}
+
+async function showPrompt(ctx: OwnContext, screen: Screen): Promise<void> {
+  const { session } = ctx.state.scope;
+  if (session === undefined || session.ended) return screen.end(ctx, refusal('login-expired'));
+  const prompt = await screen.options.ceremonies.prover.prompt(session);
+  if (!prompt.ok) return notAsked(ctx, screen, session, prompt);
+  const wanted = queryValue(ctx, 'way');
+  const way = wanted === undefined ? prompt.ways[0] : prompt.ways.find((one) => one.id === wanted);
+  if (way !== undefined) return render(ctx, screen, prompt, way, await take(ctx));
+  if (prompt.ways.length === 0) return screen.alone(ctx, 'no-way-in');
+  screen.redirect(ctx, screen.path('/challenge')); // an old link: the way is gone
+}
+
+/** Nothing is asked of this session: it is through already, or it never came so far, or it may go no further. */
+function notAsked(ctx: OwnContext, screen: Screen, session: LiveSession, refused: Refusal): void {
+  if (refused.code !== 'session-gone' || session.ended) screen.end(ctx, refused);
+  else if (session.session.state === 'verified') screen.redirect(ctx, screen.options.site().home);
+  else if (session.session.state === 'enrolling') screen.redirect(ctx, screen.path('/account'));
+  else screen.end(ctx, refusal('login-expired'));
+}
+
+async function prove(ctx: OwnContext, form: Form, screen: Screen, attempts: AttemptOnce): Promise<void> {
+  const { prover } = screen.options.ceremonies;
+  const session = sessionOf(ctx);
+  const wayId = form.get('way') ?? '';
+  const code = form.get('code') ?? '';
+  const answer = await attempts.run(session, JSON.stringify([wayId, code]), () => prover.prove(session, wayId, code));
+  if (answer.ok) {
+    screen.setCookie(ctx, answer.issued);
+    screen.redirect(ctx, answer.returnTo);
+    return;
+  }
+  if (answer.code === 'session-gone') return notAsked(ctx, screen, session, answer);
+  if (isEnd(answer)) return screen.end(ctx, answer);
+  const prompt = await prover.prompt(session);
+  if (!prompt.ok) return notAsked(ctx, screen, session, prompt);
+  const way = prompt.ways.find((one) => one.id === wayId) ?? prompt.ways[0];
+  if (way === undefined) return screen.alone(ctx, 'no-way-in');
+  render(ctx, screen, prompt, way, undefined, answer);
+}
+
+async function send(ctx: OwnContext, form: Form, screen: Screen): Promise<void> {
+  const channel = channelOf(form);
+  const way = form.get('way') ?? '';
+  if (channel === undefined) return screen.alone(ctx, 'bad-request', 'channel');
+  const session = sessionOf(ctx);
+  const sent = await screen.options.ceremonies.prover.send(session, way, channel, insistOf(form));
+  if (sent.ok) {
+    const { ending, nextAt } = sent;
+    await leave(ctx, { kind: 'sent' }, { for: way, channel: sent.channel, toApp: false, ending, nextAt });
+  } else if (sent.code === 'session-gone') {
+    return notAsked(ctx, screen, session, sent);
+  } else if (isEnd(sent)) {
+    return screen.end(ctx, sent);
+  } else if (sent.code === 'app-instead') {
+    await leave(ctx, { kind: 'sent' }, { for: way, channel, toApp: true, nextAt: sent.until });
+  } else {
+    screen.errorOf(ctx, sent);
+    await leave(ctx, { kind: 'refused', code: sent.code, until: sent.until });
+  }
+  screen.redirect(ctx, `${screen.path('/challenge')}?way=${encodeURIComponent(way)}`);
+}
+
+function render(
+  ctx: OwnContext,
+  screen: Screen,
+  prompt: Prompt,
+  way: Way,
+  notice: Notice | undefined,
+  refused?: Refusal,
+): void {
+  const { now } = screen;
+  const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, way.factor);
+  const form = codeForm(ctx, screen, way, way.id, notice, error);
+  const isSent = form.dispatch !== false;
+  const heading = prompt.isStepUp ? TITLES.stepUp : isSent ? TITLES.checkPhone : TITLES.challenge;
+  const others = prompt.ways
+    .filter((other) => other.id !== way.id)
+    .map((other) => ({
+      href: `${screen.path('/challenge')}?way=${encodeURIComponent(other.id)}`,
+      text: wayText(other),
+    }));
+  const view = {
+    ...form,
+    heading,
+    identity: prompt.identity,
+    way: way.id,
+    others,
+    expiresAt: timeOf(prompt.expiresAt, now),
+    expiresIn: secondsUntil(prompt.expiresAt, now),
+    pausedUntil: prompt.pausedUntil === undefined ? (false as const) : timeOf(prompt.pausedUntil, now),
+    isStepUp: prompt.isStepUp,
+  };
+  const status = refused === undefined ? 200 : outcomeOf(refused.code).status;
+  screen.show(ctx, 'challenge', view, { title: heading, status, isError: form.error !== false });
+}

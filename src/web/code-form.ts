@@ -1,0 +1,60 @@
+/** What the code field needs on both of its pages: the prompt, and the last step of an enrolment. */
+import type { Channel } from '../factors/factor.ts';
+import type { FactorId } from '../gate/types.ts';
+import type { OwnContext } from './context.ts';
+import type { Form } from './form.ts';
+import { type Dispatch, lastDispatch, type Notice } from './page-memory.ts';
+import type { Screen } from './screen.ts';
+import { codeHint, dispatchText, sendText } from './texts.ts';
+import { durationText, secondsUntil, timeOf } from './times.ts';
+import type { CodeFormView, DispatchView, ErrorView } from './views.ts';
+
+interface Coded {
+  readonly factor: FactorId;
+  readonly digits: { readonly min: number; readonly max: number };
+  readonly channels: readonly Channel[];
+}
+
+/** @param target what a code is sent for: the id of a way, or `draft`. */
+export function codeForm(
+  ctx: OwnContext,
+  screen: Screen,
+  coded: Coded,
+  target: string,
+  notice: Notice | undefined,
+  error: ErrorView | undefined,
+): CodeFormView {
+  const last = lastDispatch(ctx, target);
+  return {
+    hint: codeHint(coded.factor, coded.digits),
+    error: error ?? screen.noticeError(notice, coded.factor),
+    dispatch: last === undefined ? false : dispatchView(screen, last),
+    sends: coded.channels.map((channel) => ({
+      channel,
+      text: sendText(channel, last),
+      insist: last?.toApp === true && last.channel === channel,
+    })),
+  };
+}
+
+function dispatchView(screen: Screen, last: Dispatch): DispatchView {
+  const { now } = screen;
+  const seconds = last.nextAt === undefined ? 0 : secondsUntil(last.nextAt, now);
+  return {
+    text: dispatchText(last),
+    seconds,
+    secondsText: durationText(seconds),
+    nextAt: last.nextAt === undefined || seconds === 0 ? false : timeOf(last.nextAt, now),
+    bySms: last.channel === 'sms' && !last.toApp,
+  };
+}
+
+/** `undefined` for anything that is not a channel. */
+export function channelOf(form: Form): Channel | undefined {
+  const channel = form.get('channel');
+  return channel === 'sms' || channel === 'call' ? channel : undefined;
+}
+
+export function insistOf(form: Form): boolean {
+  return form.get('insist') === '1';
+}

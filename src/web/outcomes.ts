@@ -1,0 +1,174 @@
+/**
+ * THE table: what a ceremony's refusal is to HTTP, to a person and to the log. A new code does not compile until it has a
+ * row. People read what to do next and blame nobody; the reason in detail is for the log. Refusals of the gate: pages.ts.
+ */
+import type { Refusal, RefusalCode } from '../ceremonies/outcomes.ts';
+import type { FactorId, Instant } from '../gate/types.ts';
+import { timeOf } from './times.ts';
+
+export type LogLevel = 'info' | 'warn' | 'error';
+
+/** Where a page shows it: beside a field, above the form, or alone, because the form is of no use any more. */
+export type Place = 'code' | 'number' | 'country' | 'reason' | 'form' | 'end';
+
+export interface Outcome {
+  readonly status: number;
+  readonly log: LogLevel;
+  readonly at: Place;
+  /** The first sentence says what is wrong, the others what to do. */
+  readonly say: (facts: OutcomeFacts) => readonly string[];
+}
+
+export interface OutcomeFacts extends Omit<Refusal, 'ok' | 'code'> {
+  readonly now: Instant;
+  /** The factor that was tried, where one was. */
+  readonly factor?: FactorId;
+}
+
+const TEXT_TROUBLE = 'Use another way to sign in, or try again in a few minutes.';
+
+export const REFUSALS = {
+  'code-empty': row(422, 'info', 'code', () => ['Enter the security code']),
+  'code-too-short': row(422, 'info', 'code', (facts) => [
+    `You’ve not entered enough numbers, the code must be ${length(facts)}`,
+  ]),
+  'code-too-long': row(422, 'info', 'code', (facts) => [
+    `You’ve entered too many numbers, the code must be ${length(facts)}`,
+  ]),
+  'code-not-digits': row(422, 'info', 'code', (facts) => [`The code must be ${length(facts)}`]),
+  'code-wrong': row(422, 'warn', 'code', (facts) => [
+    'The security code is not correct. Check it and try again',
+    ...triesLeft(facts),
+    ...(facts.factor === 'totp' && (facts.wrongInARow ?? 0) >= 2
+      ? ['Check that the time on your phone is set automatically.']
+      : []),
+  ]),
+  'code-replayed': row(422, 'warn', 'code', (facts) => [
+    'That code has already been used. Wait for your app to show a new one',
+    ...triesLeft(facts),
+  ]),
+
+  'guesses-paused': row(429, 'warn', 'form', (facts) => [
+    `There were too many wrong codes. You can try again ${when(facts)}.`,
+    'Until then no code is accepted, not even a right one.',
+  ]),
+  'guesses-spent': row(403, 'warn', 'end', () => [
+    'There were too many wrong codes, so this sign-in was stopped.',
+    'Sign in again with your password to get another try.',
+  ]),
+  locked: row(403, 'warn', 'end', () => [
+    'Your account is locked after too many wrong codes.',
+    'Only an administrator can unlock it. Your password still works after that.',
+  ]),
+  'send-paused': row(429, 'info', 'form', (facts) => [
+    `We cannot send more codes to this number until ${time(facts)}.`,
+    'Use the newest code that you got, or another way to sign in.',
+  ]),
+
+  'login-expired': row(401, 'info', 'end', () => ['Your sign-in timed out.', 'Sign in again.']),
+  'session-gone': row(401, 'info', 'end', () => ['You are not signed in any more.', 'Sign in again.']),
+  'way-unknown': row(422, 'warn', 'form', () => [
+    'This way to sign in is not available any more.',
+    'Choose another one from the list below.',
+  ]),
+
+  'provider-unavailable': row(503, 'error', 'form', () => [
+    'The service that sends and checks these codes is not working right now.',
+    TEXT_TROUBLE,
+    'This did not use up a try.',
+  ]),
+  'provider-misconfigured': row(503, 'error', 'form', () => [
+    'The service that sends and checks these codes is not working right now.',
+    'Tell your administrator. If you have another way to sign in, use it.',
+  ]),
+  'provider-limited': row(429, 'warn', 'form', () => [
+    'The service that sends these codes has reached its limit for you.',
+    TEXT_TROUBLE,
+  ]),
+  'enrolment-gone': row(409, 'error', 'form', () => [
+    'The service does not know your phone any more.',
+    'Use another way to sign in, or ask your administrator to reset two-factor authentication for you.',
+  ]),
+  'number-unusable': row(422, 'warn', 'form', () => [
+    'Codes cannot be sent to this number.',
+    'It may be a landline, or unable to receive messages. Use a different mobile number, or another way.',
+  ]),
+  'app-instead': row(200, 'info', 'form', () => [
+    'We sent a notification to your Authy app instead of a message.',
+    'Open the app and use the code that it shows.',
+  ]),
+  'channel-off': row(409, 'info', 'form', () => [
+    'Codes cannot be sent this way.',
+    'Use the code in your app, or another way.',
+  ]),
+
+  'phone-missing': row(422, 'info', 'form', () => [
+    'A phone number is needed first.',
+    'Save your phone number on your account page, then try again.',
+  ]),
+  'phone-empty': row(422, 'info', 'number', () => ['Enter a phone number, like 079 123 45 67 or +41 79 123 45 67']),
+  'phone-invalid': row(422, 'info', 'number', () => ['Enter a phone number, like 079 123 45 67 or +41 79 123 45 67']),
+  'phone-country': row(422, 'info', 'country', () => [
+    'Select the country of your phone number, or begin the number with + and the country code',
+  ]),
+  'phone-not-mobile': row(422, 'info', 'number', () => [
+    'This number cannot receive text messages. Enter the number of a mobile phone',
+  ]),
+
+  'factor-off': row(409, 'info', 'form', () => ['This kind of code is not switched on here.', 'Choose another one.']),
+  'factor-exists': row(409, 'info', 'form', () => [
+    'This is already set up for your account.',
+    'Remove it first if you want to set it up again.',
+  ]),
+  'draft-missing': row(409, 'info', 'form', () => [
+    'The set-up took too long or was begun again elsewhere.',
+    'Begin once more.',
+  ]),
+  'fresh-proof-needed': row(403, 'info', 'form', () => [
+    'Confirm that it is you first.',
+    'You are asked for a security code, and then come back here.',
+  ]),
+  'factor-required': row(409, 'info', 'form', () => [
+    'Your organisation requires two-factor authentication, so the last method cannot be removed.',
+    'Add another method first.',
+  ]),
+
+  'not-an-administrator': row(403, 'warn', 'end', () => [
+    'This page is for administrators who signed in with a second factor.',
+    'If you are one, set up two-factor authentication on your account page and sign in again.',
+  ]),
+  'user-unknown': row(422, 'info', 'form', () => [
+    'There is no such user any more.',
+    'Search again; somebody may have been faster.',
+  ]),
+  'reason-missing': row(422, 'info', 'reason', () => ['Enter a reason. It is kept in the log with your name']),
+} satisfies Record<RefusalCode, Outcome>;
+
+/** The row of a code, with its wide type: what a row says may depend on facts. */
+export function outcomeOf(code: RefusalCode): Outcome {
+  return REFUSALS[code];
+}
+
+function row(status: number, log: LogLevel, at: Place, say: Outcome['say']): Outcome {
+  return { status, log, at, say };
+}
+
+function length({ digits }: OutcomeFacts): string {
+  if (digits === undefined) return 'numbers only';
+  return digits.min === digits.max ? `${digits.min} numbers` : `${digits.min} to ${digits.max} numbers`;
+}
+
+/** Said only when it matters; NIST SP 800-63B usability, "attempts". */
+function triesLeft({ left }: OutcomeFacts): readonly string[] {
+  if (left === undefined || left > 2) return [];
+  if (left <= 0) return ['That was the last try for now.'];
+  return [left === 1 ? 'You have 1 try left.' : `You have ${left} tries left.`];
+}
+
+function time({ until, now }: OutcomeFacts): string {
+  return until === undefined ? 'later' : timeOf(until, now).text;
+}
+
+function when(facts: OutcomeFacts): string {
+  return facts.until === undefined ? 'later' : `at ${time(facts)}`;
+}

@@ -1,0 +1,187 @@
+/**
+ * The catalogue: words and sentences that more than one page needs or that depend on data. What stands on one page only
+ * stands in its template; refusals are in outcomes.ts and pages.ts. Texts are plain: templates escape them.
+ */
+import type { Enrolled, Way } from '../ceremonies/ceremonies.ts';
+import type { Channel, Disclosure } from '../factors/factor.ts';
+import type { FactorId } from '../gate/types.ts';
+import type { Dispatch, Notice } from './page-memory.ts';
+import type { WayOn } from './pages.ts';
+import type { KeyRefusal, Site } from './web.ts';
+
+export const FACTOR_NAMES: Record<FactorId, string> = { totp: 'Authenticator app', authy: 'Authy' };
+
+/** Titles of pages, which browsers show in tabs and history. */
+export const TITLES = {
+  challenge: 'Enter your security code',
+  checkPhone: 'Check your phone',
+  stepUp: 'Confirm that it is you',
+  stopped: 'You cannot go on here',
+  signedOut: 'Sign in again',
+  account: 'Two-factor authentication',
+  admin: 'Administration',
+  logout: 'Sign out',
+  keyRemove: 'Remove the 2FA key',
+  done: 'Two-factor authentication is on',
+} as const;
+
+export function enrolTitle(factor: FactorId): string {
+  return factor === 'authy' ? 'Configure 2FA' : 'Set up your authenticator app';
+}
+
+export function removeTitle(factor: FactorId): string {
+  return `Remove ${factorNoun(factor)}`;
+}
+
+export function factorNoun(factor: FactorId): string {
+  return factor === 'authy' ? 'Authy' : 'your authenticator app';
+}
+
+export function wayText(way: Pick<Way, 'factor' | 'channels' | 'ending'>): string {
+  if (way.factor === 'totp') return 'A code from your authenticator app';
+  if (way.channels.length === 0 || way.ending === undefined) return 'A code from the Authy app';
+  const sent = way.channels.includes('sms') ? 'a text message' : 'a call';
+  return `A code from the Authy app, or ${sent} to a number ending ${way.ending}`;
+}
+
+export function enrolledText(one: Pick<Enrolled, 'factor' | 'ending'>): string {
+  const name = FACTOR_NAMES[one.factor];
+  return one.ending === undefined ? name : `${name}, number ending ${one.ending}`;
+}
+
+export function codeHint(factor: FactorId, digits: { readonly min: number; readonly max: number }): string {
+  const size = digits.min === digits.max ? `${digits.min}-digit ` : '';
+  return factor === 'authy'
+    ? `Open the Authy app and enter the ${size}code that it shows, or have a code sent to you.`
+    : `Open your authenticator app and enter the ${size}code that it shows.`;
+}
+
+/** Label of a button that sends. */
+export function sendText(channel: Channel, last: Pick<Dispatch, 'toApp' | 'channel'> | undefined): string {
+  if (last?.toApp === true && last.channel === channel) {
+    return channel === 'sms' ? 'Text me a code anyway' : 'Call me anyway';
+  }
+  if (channel === 'sms') return last?.channel === 'sms' ? 'Text me a new code' : 'Text me a code';
+  return last === undefined ? 'Call me' : 'Call me instead';
+}
+
+export function dispatchText({ channel, toApp, ending }: Omit<Dispatch, 'for'>): string {
+  if (toApp) return 'We sent a notification to your Authy app. Open the app and enter the code that it shows.';
+  const to = ending === undefined ? 'your phone' : `a number ending ${ending}`;
+  return channel === 'sms'
+    ? `We sent a code to ${to}. It can take a minute to arrive.`
+    : `We are calling ${to} to tell you the code.`;
+}
+
+export function disclosureText({ what }: Disclosure): string {
+  switch (what) {
+    case 'email':
+      return 'your e-mail address';
+    case 'phone':
+      return 'your phone number';
+    case 'login-time':
+      return 'the time of each sign-in';
+    default:
+      return what satisfies never;
+  }
+}
+
+export function wayOn(way: WayOn, site: Site, target: { challenge: string; account: string; again: string }) {
+  switch (way) {
+    case 'sign-in':
+      return { href: site.loginPage, text: `Go to the sign-in page of ${site.service}` };
+    case 'challenge':
+      return { href: target.challenge, text: 'Enter your security code' };
+    case 'account':
+      return { href: target.account, text: 'Go to your account page' };
+    case 'home':
+      return { href: site.home, text: `Continue to ${site.service}` };
+    case 'again':
+      return { href: target.again, text: 'Try again' };
+    default:
+      return way satisfies never;
+  }
+}
+
+export const KEY_REFUSALS: Record<KeyRefusal['reason'], readonly string[]> = {
+  empty: ['Enter the 2FA key'],
+  malformed: ['This is not a 2FA key. Copy the whole key from your provider’s console, without blanks'],
+  'shared-key-needs-switch': [
+    'This is the vendor’s shared key. To use it on a test system, tick the box below the field as well',
+  ],
+  'set-elsewhere': [
+    'The key is set outside the configuration file, by an environment variable or a file.',
+    'Change it there.',
+  ],
+  'file-changed': ['The configuration file was changed meanwhile.', 'Load this page again, then save once more.'],
+  'file-invalid': ['The configuration file has an error, so the key was not saved. Correct the file first.'],
+  'file-unwritable': ['The configuration file cannot be written, so the key was not saved. Check its permissions.'],
+};
+
+/** What a notice says. `refused` and `key-refused` are errors and have their own tables. */
+export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refused' | 'sent' }>): readonly string[] {
+  switch (notice.kind) {
+    case 'phone-saved':
+      return ['Your phone number was saved.'];
+    case 'factor-removed':
+      return [`${FACTOR_NAMES[notice.factor]} was removed. Your other sessions were signed out.`];
+    case 'draft-discarded':
+      return [`Setting up ${factorNoun(notice.factor)} was cancelled. Nothing was changed.`];
+    case 'key-saved':
+      return ['The 2FA key was saved and is in use.'];
+    case 'key-removed':
+      return ['The 2FA key was removed. Nothing is sent to its provider any more.'];
+    case 'key-works':
+      return [
+        notice.application === undefined
+          ? 'The provider accepts the key.'
+          : `The provider accepts the key. It belongs to the application “${notice.application}”.`,
+      ];
+    case 'key-fails':
+      return [KEY_CHECKS[notice.reason]];
+    case 'user-reset':
+      return [`Two-factor authentication was reset for ${notice.identity}, and all sessions were ended.`];
+    case 'user-unlocked':
+      return [`${notice.identity} was unlocked.`];
+    case 'sessions-ended':
+      return [
+        notice.count === 1
+          ? `1 session of ${notice.identity} was ended.`
+          : `${notice.count} sessions of ${notice.identity} were ended.`,
+      ];
+    default:
+      return notice satisfies never;
+  }
+}
+
+const KEY_CHECKS = {
+  rejected: 'The provider does not accept the key. Check it in the provider’s console.',
+  unavailable: 'The provider could not be reached, so the key could not be tested. Try again later.',
+  'no-key': 'No key is set.',
+} as const;
+
+export const ACTIONS = {
+  reset: {
+    title: 'Reset two-factor authentication',
+    button: 'Reset 2FA',
+    consequences: [
+      'All methods of this user are removed and all sessions are ended.',
+      'The next sign-in needs only the password, until the user sets up two-factor authentication again.',
+      'Make sure that it is really this person who asks.',
+    ],
+  },
+  unlock: {
+    title: 'Unlock an account',
+    button: 'Unlock',
+    consequences: ['The pause or lock after wrong codes is taken off, and the user can try again at once.'],
+  },
+  'end-sessions': {
+    title: 'End all sessions',
+    button: 'End sessions',
+    consequences: ['This user is signed out everywhere and must sign in again.'],
+  },
+} as const;
+
+export type UserAction = keyof typeof ACTIONS;
+
+export const LEVELS = { off: 'Off', optional: 'Optional', required: 'Required' } as const;

@@ -1,0 +1,39 @@
+/** Points in time as people read them. Always with a time zone, because the server's may not be theirs. */
+import type { Instant } from '../gate/types.ts';
+
+export interface ShownTime {
+  readonly text: string;
+  /** For `<time datetime>`. */
+  readonly iso: string;
+}
+
+const LOCALE = 'en-GB';
+const CLOCK: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+const DAY: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'long', year: 'numeric' };
+
+/** The time of day, with seconds when it is less than two minutes away and with the date when it is another day. */
+export function timeOf(at: Instant, now: Instant): ShownTime {
+  const near = Math.abs(at - now) < 120_000;
+  const options = { ...CLOCK, ...(near ? { second: '2-digit' as const } : {}), ...(sameDay(at, now) ? {} : DAY) };
+  return { text: new Intl.DateTimeFormat(LOCALE, options).format(at), iso: new Date(at).toISOString() };
+}
+
+export function dayOf(at: Instant): ShownTime {
+  return { text: new Intl.DateTimeFormat(LOCALE, DAY).format(at), iso: new Date(at).toISOString() };
+}
+
+/** Whole seconds until then, at least 0. */
+export function secondsUntil(at: Instant, now: Instant): number {
+  return Math.max(0, Math.ceil((at - now) / 1000));
+}
+
+/** "30 seconds", "1 minute", "10 minutes". */
+export function durationText(seconds: number): string {
+  const [value, unit] = seconds < 120 ? [seconds, 'second'] : [Math.floor(seconds / 60), 'minute'];
+  return new Intl.NumberFormat(LOCALE, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
+}
+
+function sameDay(one: Instant, other: Instant): boolean {
+  const day = new Intl.DateTimeFormat(LOCALE, DAY);
+  return day.format(one) === day.format(other);
+}

@@ -1,0 +1,188 @@
+/** What each template gets, field by field. Templates throw on a name that is missing here, so the two cannot drift apart. */
+import type { Country } from '../phone/phone.ts';
+import type { ShownTime } from './times.ts';
+
+export interface ErrorView {
+  /** Id of the field it belongs to, or empty. */
+  readonly field: string;
+  readonly first: string;
+  readonly more: readonly string[];
+}
+
+/** One person, one way to go on. */
+export interface LinkView {
+  readonly href: string;
+  readonly text: string;
+}
+
+export interface SendView {
+  readonly channel: string;
+  readonly text: string;
+  readonly insist: boolean;
+}
+
+/** What was sent last for the way that is shown; `seconds` until another one may be asked for, 0 when now. */
+export interface DispatchView {
+  readonly text: string;
+  readonly seconds: number;
+  readonly secondsText: string;
+  readonly nextAt: ShownTime | false;
+  readonly bySms: boolean;
+}
+
+export interface CodeFormView {
+  readonly hint: string;
+  readonly error: ErrorView | false;
+  readonly dispatch: DispatchView | false;
+  readonly sends: readonly SendView[];
+}
+
+export interface ChallengeView extends CodeFormView {
+  readonly heading: string;
+  readonly identity: string;
+  readonly way: string;
+  readonly others: readonly LinkView[];
+  readonly expiresAt: ShownTime;
+  readonly expiresIn: number;
+  readonly pausedUntil: ShownTime | false;
+  readonly isStepUp: boolean;
+}
+
+export interface MessageView {
+  readonly heading: string;
+  readonly sentences: readonly string[];
+  readonly links: readonly LinkView[];
+  /** To quote to an administrator. */
+  readonly reference: string;
+}
+
+export interface EnrolledView {
+  readonly name: string;
+  readonly added: ShownTime;
+  readonly lastUsed: ShownTime | false;
+  readonly removePath: string;
+  readonly mayRemove: boolean;
+}
+
+export interface AvailableView {
+  readonly factor: string;
+  readonly name: string;
+  readonly provider: string;
+  readonly discloses: readonly string[];
+  readonly needsPhone: boolean;
+  readonly replaces: boolean;
+}
+
+export interface AccountView {
+  readonly identity: string;
+  readonly mustEnrol: boolean;
+  readonly level: string;
+  readonly error: ErrorView | false;
+  readonly notice: readonly string[];
+  readonly enrolled: readonly EnrolledView[];
+  readonly available: readonly AvailableView[];
+  readonly draft: { readonly name: string; readonly path: string } | false;
+  readonly needsProof: boolean;
+  readonly phone: PhoneView | false;
+  readonly isAdministrator: boolean;
+}
+
+export interface PhoneView {
+  readonly countries: readonly Country[];
+  readonly country: string;
+  readonly typed: string;
+  /** Last two digits of the saved number, or empty. */
+  readonly ending: string;
+  /** The whole number, once, right after it was saved. */
+  readonly saved: string;
+}
+
+export interface EnrolView {
+  readonly heading: string;
+  readonly factor: string;
+  readonly provider: string;
+  readonly discloses: readonly { readonly what: string; readonly value: string }[];
+  readonly phoneMissing: boolean;
+  readonly needsProof: boolean;
+  readonly replaces: boolean;
+  readonly error: ErrorView | false;
+}
+
+export interface EnrolConfirmView extends CodeFormView {
+  readonly heading: string;
+  readonly factor: string;
+  readonly phoneEnding: string;
+  readonly totp: { readonly uri: string; readonly secret: string; readonly qrSvg: string } | false;
+}
+
+export interface EnrolDoneView {
+  readonly name: string;
+}
+
+export interface RemoveView {
+  readonly heading: string;
+  readonly noun: string;
+  readonly path: string;
+  readonly provider: boolean;
+  readonly isLast: boolean;
+  readonly left: readonly string[];
+  readonly needsProof: boolean;
+  readonly error: ErrorView | false;
+}
+
+export interface KeyView {
+  readonly set: boolean;
+  readonly editable: boolean;
+  readonly ending: string;
+  readonly shared: boolean;
+}
+
+export interface UserView {
+  readonly identity: string;
+  readonly factors: string;
+  readonly level: string;
+  readonly sessions: number;
+  readonly lock: string;
+  readonly pausedUntil: ShownTime | false;
+  readonly canReset: boolean;
+  readonly canUnlock: boolean;
+  readonly canEnd: boolean;
+}
+
+export interface AdminView {
+  readonly error: ErrorView | false;
+  readonly notice: readonly string[];
+  readonly key: KeyView;
+  readonly needsProof: boolean;
+  readonly search: string;
+  readonly users: readonly UserView[];
+  readonly total: number;
+  readonly page: number;
+  readonly previous: string;
+  readonly next: string;
+}
+
+export interface AdminConfirmView {
+  readonly heading: string;
+  readonly identity: string;
+  readonly action: string;
+  readonly button: string;
+  readonly consequences: readonly string[];
+  readonly reason: string;
+  readonly error: ErrorView | false;
+}
+
+/** Template name → what it gets. */
+export interface Views {
+  challenge: ChallengeView;
+  message: MessageView;
+  account: AccountView;
+  enrol: EnrolView;
+  'enrol-confirm': EnrolConfirmView;
+  'enrol-done': EnrolDoneView;
+  remove: RemoveView;
+  admin: AdminView;
+  'admin-confirm': AdminConfirmView;
+  'admin-key-remove': { readonly ending: string };
+  logout: { readonly identity: string };
+}
