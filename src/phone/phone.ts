@@ -27,7 +27,7 @@ export interface TypedPhone {
 }
 
 /** E.164 has at most 15 digits; the rest is room for blanks, brackets and an international prefix. */
-const LONGEST_INPUT = 40;
+const LONGEST_INPUT = 50;
 
 /**
  * An allow-list on purpose: premium-rate, shared-cost, VoIP, pager, voicemail, personal, toll-free, company and
@@ -43,14 +43,17 @@ const REACHABLE: ReadonlySet<NumberType> = new Set<NumberType>(['MOBILE', 'FIXED
 export function readPhone(typed: TypedPhone): ReadPhone {
   if (typed.number === undefined || typed.number === null) return { ok: false, problem: 'empty' };
   if (typeof typed.number !== 'string') return { ok: false, problem: 'invalid' };
-  // Invisible marks come along when a number is copied from an address book.
-  const text = typed.number.replace(/\p{Cf}/gu, '').trim();
+  if (typed.number.length > LONGEST_INPUT) return { ok: false, problem: 'invalid' };
+  // Invisible marks come along when a number is copied from an address book, wide signs from a Japanese keyboard.
+  const text = typed.number
+    .normalize('NFKC')
+    .replace(/\p{Cf}/gu, '')
+    .trim();
   if (text === '') return { ok: false, problem: 'empty' };
-  if (text.length > LONGEST_INPUT) return { ok: false, problem: 'invalid' };
 
   const country = typed.country;
   const known = typeof country === 'string' && isSupportedCountry(country) ? country : undefined;
-  if (known === undefined && !/^(?:[+\uFF0B]|00)/.test(text)) return { ok: false, problem: 'country' };
+  if (known === undefined && !/^(?:\+|00)/.test(text)) return { ok: false, problem: 'country' };
 
   const number = parsed(text, known);
   if (number === undefined) return { ok: false, problem: 'invalid' };

@@ -24,8 +24,8 @@ export type RandomBytes = (count: number) => Buffer;
 const SECRET_BYTES = 20;
 /** The quiet zone that ISO/IEC 18004 asks for, in modules. */
 const QUIET_ZONE = 4;
-/** Longest account name in the label: more only makes the QR code too dense to scan. */
-const LONGEST_LABEL = 100;
+/** Longest issuer and account name, in characters: more only makes the QR code too dense to scan. */
+const LONGEST_NAME = 100;
 
 /** @param randomBytes a cryptographic source, `randomBytes` of node:crypto outside tests. */
 export function createTotp(options: TotpOptions, randomBytes: RandomBytes): Factor {
@@ -47,9 +47,8 @@ export function createTotp(options: TotpOptions, randomBytes: RandomBytes): Fact
     async instructions(enrolment: Enrolment, person: Person): Promise<Instructions> {
       const secret = secretOf(enrolment.data);
       if (secret === undefined) return {};
-      const label = appLabel(person.identity);
-      const totp = new TOTP({ issuer: options.issuer, label, secret, algorithm: ALGORITHM, digits, period: PERIOD_S });
-      const uri = totp.toString();
+      const names = { issuer: nameInApp(options.issuer), label: nameInApp(person.identity) };
+      const uri = new TOTP({ ...names, secret, algorithm: ALGORITHM, digits, period: PERIOD_S }).toString();
       return { totp: { uri, secret: inGroups(secret.base32), qrSvg: await qrSvg(uri) } };
     },
 
@@ -82,9 +81,12 @@ function exactBuffer(bytes: Buffer): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
 
-/** Half of a surrogate pair cannot be URL-encoded. */
-function appLabel(identity: string): string {
-  return [...identity.replace(/\p{Surrogate}/gu, '')].slice(0, LONGEST_LABEL).join('');
+/**
+ * A colon parts issuer and account in the label, so neither may have one: apps split at it even when it is encoded.
+ * Half of a surrogate pair cannot be URL-encoded at all.
+ */
+function nameInApp(name: string): string {
+  return [...name.replace(/\p{Surrogate}/gu, '').replaceAll(':', '-')].slice(0, LONGEST_NAME).join('');
 }
 
 function inGroups(base32: string): string {
