@@ -2,10 +2,15 @@
  * The stand-in's form and cookie parsing against PHP itself: whatever PHP reads, the stand-in must read, or tests of the
  * gateway's ambiguity rules prove nothing.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PhpValue, parseCookies, parseUrlencoded, scalar } from '../../src/demo/stand-in-lucy/php.ts';
+import { rawBytes, rawRequest } from '../fakes/raw-http.ts';
 
 const hasPhp = spawnSync('php', ['-v']).status === 0;
 /** In CI a missing PHP must fail. */
@@ -34,6 +39,10 @@ function askPhp(texts: readonly string[]): unknown[] {
 function entries(value: PhpValue): unknown {
   if (typeof value === 'string') return Buffer.from(value).toString('hex');
   return [...value].map(([key, inner]) => [Buffer.from(key).toString('hex'), entries(inner)]);
+}
+
+function plain(value: PhpValue): unknown {
+  return typeof value === 'string' ? value : [...value].map(([key, inner]) => [key, plain(inner)]);
 }
 
 describe('urlencoded forms', () => {
@@ -99,8 +108,88 @@ describe('cookies', () => {
     expect(scalar(parseCookies(header), 's')).toBe(value);
   });
 
+  describe.skipIf(skip)('from PHP itself', () => {
+    let folder: string;
+    let port: number;
+    let php: ChildProcess | undefined;
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'php-cookies-'));
+      const script = `<?php
+        $plain = fn($value) => is_array($value)
+          ? array_map(fn($key) => [(string) $key, $GLOBALS['plain']($value[$key])], array_keys($value)) : $value;
+        echo json_encode($plain($_COOKIE));`;
+      await writeFile(join(folder, 'cookies.php'), script);
+      port = await freePort();
+      php = spawn('php', ['-S', `127.0.0.1:${port}`, join(folder, 'cookies.php')], { stdio: 'ignore' });
+      const deadline = Date.now() + 10_000;
+      while (Date.now() < deadline && (await askCookies('a=1').catch(() => undefined)) === undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+    });
+    afterAll(async () => {
+      php?.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    async function askCookies(header: string): Promise<unknown> {
+      const headers = [
+        ['Cookie', header],
+        ['Connection', 'close'],
+      ] as const;
+      return JSON.parse((await rawRequest(port, rawBytes('GET', '/', headers))).text);
+    }
+
+    test('a Cookie header is read in the same way', async () => {
+      const piece = fc.constantFrom(
+        's',
+        'S',
+        'a.s',
+        'a s',
+        'a[s',
+        'a[x]',
+        '=',
+        '=1',
+        '=2',
+        '; ',
+        ';',
+        '%73',
+        ' ',
+        '\t',
+        '"',
+        ',',
+        '+',
+        '%20',
+        '[',
+        ']',
+        '__Host-s',
+        '..Host-s',
+        '=%41',
+        '%',
+      );
+      const header = fc.array(piece, { minLength: 1, maxLength: 9 }).map((pieces) => pieces.join(''));
+      // What surrounds a header value is no part of it (RFC 9110 section 5.5), and servers differ in what they cut off.
+      const trimmed = header.map((text) => text.trim()).filter((text) => text !== '');
+      const samples = fc.sample(trimmed, { numRuns: 600, seed: 20260101 });
+      for (const sample of samples) {
+        const read = plain(parseCookies(sample));
+        expect({ sample, read }).toEqual({ sample, read: await askCookies(sample) });
+      }
+    });
+  });
+
   test('a folded name does not become a prefixed one', () => {
     expect(parseCookies('..Host-s=1').size).toBe(0);
     expect(scalar(parseCookies('__Host-s=1'), '__Host-s')).toBe('1');
   });
 });
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
