@@ -10,8 +10,8 @@ function dashboard(exchange: Exchange): void {
   const user = requireUser(exchange);
   if (user === undefined) return;
   const { options, users } = exchange.app;
-  const mayswitch = options.impersonation && user.role === 'Administrator';
-  const others = mayswitch ? users.all().filter((other) => other !== user) : [];
+  const maySwitch = options.impersonation && user.role === 'Administrator';
+  const others = maySwitch ? users.all().filter((other) => other !== user) : [];
   exchange.html(200, dashboardPage(user, csrfField(exchange), others));
 }
 
