@@ -3,7 +3,7 @@
  * sees the old content or the new, never a mixture. It never overwrites a file in place.
  */
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StoreError } from './store.ts';
 
@@ -20,25 +20,19 @@ export function temporaryName(path: string): string {
   return `${path}${TEMPORARY}${process.pid}-${Date.now().toString(36)}-${count}`;
 }
 
-/** Where the content before the last one is kept. */
+/** Where a second copy of the newest content is kept, in blocks of its own. */
 export function lastGoodOf(path: string): string {
   return `${path}.last-good`;
 }
 
 /**
  * Replaces the file at `path`; resolves when the new content survives a power cut.
- * @param keep whether the content that is replaced stays as `<path>.last-good`.
  * @throws the error of the file system; then the old content stands, unless only the folder's fsync failed.
  */
-export async function writeDurably(
-  path: string,
-  content: Buffer | string,
-  keep: 'last-good' | 'nothing',
-): Promise<void> {
+export async function writeDurably(path: string, content: Buffer | string): Promise<void> {
   const temporary = temporaryName(path);
   try {
     await writeNew(temporary, content);
-    if (keep === 'last-good') await keepLastGood(path);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined); // the first error is the one to tell
@@ -115,27 +109,4 @@ export function reason(error: unknown): string {
 
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
-/** The old content gets a second name; the rename that follows takes only the first one away. */
-async function keepLastGood(path: string): Promise<void> {
-  const second = temporaryName(lastGoodOf(path));
-  try {
-    await link(path, second);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return; // the first version has nothing before it
-    await copy(path, second); // file systems without hard links
-  }
-  await rename(second, lastGoodOf(path));
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_EXCL);
-  const handle = await open(to, 'r+');
-  try {
-    await handle.chmod(FILE_MODE);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -7,7 +7,7 @@
  * more, because only what was the end then was really succeeded; the winner renames its file to `lock`.
  */
 import { randomBytes } from 'node:crypto';
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -157,11 +157,12 @@ function readHolder(path: string): Holder | undefined {
   );
 }
 
+/** False only when it is certain: a file that cannot be opened just now (too many open files) has not changed hands. */
 function isMine(path: string, me: Holder): boolean {
   try {
     return readHolder(path)?.nonce === me.nonce;
-  } catch {
-    return false;
+  } catch (error) {
+    return !(error instanceof StoreError);
   }
 }
 

@@ -4,6 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
+import { Batch } from './batch.ts';
+import { frozenCopy } from './frozen.ts';
 import { type Change, type Collection, StoreError } from './store.ts';
 
 /** What a table is kept on. The table never calls two methods at the same time. */
@@ -46,6 +48,7 @@ export class Table<T> implements Collection<T> {
   #writing: Batch<T> | undefined;
   #running: Promise<void> | undefined;
   #trouble: StoreError | undefined;
+  #closing: StoreError | undefined;
   /** The end: closed, or another process owns the files now. */
   #ended: StoreError | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -66,7 +69,7 @@ export class Table<T> implements Collection<T> {
   }
 
   async update<R>(key: string, change: (current: T | undefined) => Change<T, R>): Promise<R> {
-    const refusal = this.#ended ?? this.#trouble;
+    const refusal = this.#ended ?? this.#closing ?? this.#trouble;
     if (refusal !== undefined) throw refusal;
     const current = this.#latest(key);
     const { write, result } = change(current);
@@ -95,11 +98,6 @@ export class Table<T> implements Collection<T> {
     return this.#trouble === undefined && this.#ended === undefined;
   }
 
-  /** How many records there are, expired ones included. */
-  get size(): number {
-    return this.#records.size;
-  }
-
   /** Refuses everything from now on, reads too: what is in memory is no longer the truth. */
   condemn(reason: StoreError): void {
     this.#ended ??= reason;
@@ -107,11 +105,10 @@ export class Table<T> implements Collection<T> {
 
   /** Ends what is running, then the medium. Updates that were accepted before are written. */
   async close(): Promise<void> {
+    this.#closing = new StoreError('unwritable', 'The store is closed.');
     this.#cancelRetry?.();
-    const condemned = this.#ended !== undefined;
-    if (!condemned) await this.#running;
-    this.condemn(new StoreError('unwritable', 'The store is closed.'));
     await this.#running;
+    this.condemn(this.#closing);
     await this.#options.medium.close();
   }
 
@@ -178,7 +175,7 @@ export class Table<T> implements Collection<T> {
   }
 
   #retryLater(): void {
-    if (this.#ended !== undefined) return;
+    if (this.#ended !== undefined || this.#closing !== undefined) return;
     this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => {
       this.#running ??= this.#recover();
     });
@@ -199,48 +196,7 @@ export class Table<T> implements Collection<T> {
   }
 }
 
-/** Changes that become durable together, and the one promise that all their callers wait for. */
-class Batch<T> {
-  readonly changes = new Map<string, T | null>();
-  readonly done: Promise<void>;
-  #settle: { resolve: () => void; reject: (reason: StoreError) => void } | undefined;
-
-  constructor() {
-    this.done = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    this.done.catch(() => undefined); // an empty batch that is refused has nobody to tell
-  }
-
-  holds(key: string): boolean {
-    return this.changes.has(key);
-  }
-
-  resolve(): void {
-    this.#settle?.resolve();
-  }
-
-  reject(reason: StoreError): void {
-    this.#settle?.reject(reason);
-  }
-}
-
 function unwritable(cause: unknown): StoreError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new StoreError('unwritable', `The store cannot be written (${why}); free or repair the disk.`, { cause });
-}
-
-/**
- * The record as it will be read back after a restart, which neither the writer nor a reader can change afterwards.
- * @throws TypeError for what JSON cannot hold
- */
-function frozenCopy<T>(record: T): T {
-  return deepFreeze(JSON.parse(JSON.stringify(record)));
-}
-
-/** Freezes a value that came from JSON. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
 }

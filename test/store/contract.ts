@@ -1,0 +1,164 @@
+/** What every store must do, as one suite that each kind of store runs. */
+import { describe, expect, it } from 'vitest';
+import type { Collection, CounterRecord, Store } from '../../src/store/store.ts';
+import type { TestClock } from '../fakes/clock.ts';
+import { session, user } from './samples.ts';
+
+export interface StoreUnderTest {
+  readonly store: Store;
+  readonly clock: TestClock;
+}
+
+const FOREVER = Number.MAX_SAFE_INTEGER;
+
+function increment(counters: Collection<CounterRecord>, key: string): Promise<number> {
+  return counters.update(key, (current) => {
+    const count = Number(current?.['count'] ?? 0) + 1;
+    return { write: { count, expiresAt: FOREVER }, result: count };
+  });
+}
+
+async function keysOf(collection: Collection<unknown>): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const [key] of collection.entries()) keys.push(key);
+  return keys.sort();
+}
+
+export function contract(kind: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`${kind} keeps the contract of a store`, () => {
+    it('50 increments at once give 50, and each caller saw a number of his own', async () => {
+      const { store } = await open();
+      const seen = await Promise.all(Array.from({ length: 50 }, () => increment(store.counters, 'guess')));
+      expect(new Set(seen).size).toBe(50);
+      expect(store.counters.peek('guess')?.['count']).toBe(50);
+    });
+
+    it('of two that consume the same record at once, one wins', async () => {
+      const { store } = await open();
+      await store.users.update('a', () => ({ write: user('a'), result: undefined }));
+      const consume = () =>
+        store.users.update('a', (current) =>
+          current === undefined ? { result: 'late' } : { write: null, result: 'first' },
+        );
+      expect((await Promise.all([consume(), consume()])).sort()).toEqual(['first', 'late']);
+      expect(await store.users.get('a')).toBeUndefined();
+    });
+
+    it('of 20 compare-and-sets on one version, one wins and the version rises by one', async () => {
+      const { store } = await open();
+      await store.sessions.update('s', () => ({ write: session(1), result: undefined }));
+      const won = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          store.sessions.update('s', (current) =>
+            current?.version === 1 ? { write: session(2), result: true } : { result: false },
+          ),
+        ),
+      );
+      expect(won.filter(Boolean)).toHaveLength(1);
+      expect((await store.sessions.get('s'))?.version).toBe(2);
+    });
+
+    it('a slow writer that began before a removal cannot bring the record back', async () => {
+      const { store } = await open();
+      await store.sessions.update('s', () => ({ write: session(1), result: undefined }));
+      const touch = () =>
+        store.sessions.update('s', (current) =>
+          current?.version === 1 ? { write: session(2), result: 'touched' } : { result: 'gone' },
+        );
+      const removal = store.sessions.update('s', () => ({ write: null, result: 'removed' }));
+      expect(await Promise.all([removal, touch()])).toEqual(['removed', 'gone']);
+      expect(store.sessions.peek('s')).toBeUndefined();
+    });
+
+    it('removing what is not there is no error', async () => {
+      const { store } = await open();
+      await store.users.update('nobody', () => ({ write: null, result: undefined }));
+      expect(await keysOf(store.users)).toEqual([]);
+    });
+
+    it('a change function that throws leaves nothing written and the store working', async () => {
+      const { store } = await open();
+      await store.users.update('a', () => ({ write: user('a', 1), result: undefined }));
+      await expect(
+        store.users.update('a', () => {
+          throw new Error('no');
+        }),
+      ).rejects.toThrow('no');
+      expect((await store.users.get('a'))?.factorVersion).toBe(1);
+      await store.users.update('a', () => ({ write: user('a', 2), result: undefined }));
+      expect((await store.users.get('a'))?.factorVersion).toBe(2);
+      expect(store.healthy()).toBe(true);
+    });
+
+    it('a change without a write changes nothing', async () => {
+      const { store } = await open();
+      await store.users.update('a', () => ({ write: user('a', 1), result: undefined }));
+      const read = await store.users.update('a', (current) => ({ result: current?.factorVersion }));
+      expect(read).toBe(1);
+      expect((await store.users.get('a'))?.factorVersion).toBe(1);
+    });
+
+    it('entries lists every record once; get and peek agree', async () => {
+      const { store } = await open();
+      const names = ['a', 'b', '__proto__', 'constructor', 'é\u0000"\n', ''];
+      await Promise.all(
+        names.map((name) => store.users.update(name, () => ({ write: user(name), result: undefined }))),
+      );
+      expect(await keysOf(store.users)).toEqual([...names].sort());
+      for (const name of names) {
+        expect(store.users.peek(name)).toEqual(user(name));
+        expect(await store.users.get(name)).toEqual(user(name));
+      }
+      expect(store.users.peek('toString')).toBeUndefined();
+    });
+
+    it('what a caller wrote or read is a value: changing it does not change the store', async () => {
+      const { store } = await open();
+      const jar = ['PHPSESSID=1'];
+      await store.sessions.update('s', () => ({ write: { ...session(1), jar }, result: undefined }));
+      jar[0] = 'PHPSESSID=2';
+      expect(store.sessions.peek('s')?.jar).toEqual(['PHPSESSID=1']);
+      const read = store.sessions.peek('s');
+      expect(() => Object.assign(read ?? {}, { version: 9 })).toThrow(TypeError);
+    });
+
+    it('a record that JSON cannot hold is refused and nothing is written', async () => {
+      const { store } = await open();
+      const circular: Record<string, unknown> = {};
+      circular['self'] = circular;
+      const record = { ...session(1), jar: circular as never };
+      await expect(store.sessions.update('s', () => ({ write: record, result: 0 }))).rejects.toThrow(TypeError);
+      expect(store.sessions.peek('s')).toBeUndefined();
+    });
+
+    it('a counter that expired is forgotten by every way of reading', async () => {
+      const { store, clock } = await open();
+      const expiresAt = clock.now() + 1000;
+      await store.counters.update('c', () => ({ write: { count: 7, expiresAt }, result: undefined }));
+      clock.advance(999);
+      expect(store.counters.peek('c')?.['count']).toBe(7);
+      clock.advance(1);
+      expect(store.counters.peek('c')).toBeUndefined();
+      expect(await store.counters.get('c')).toBeUndefined();
+      expect(await keysOf(store.counters)).toEqual([]);
+      expect(await increment(store.counters, 'c')).toBe(1);
+    });
+
+    it('after close nothing is readable and every update is refused', async () => {
+      const { store } = await open();
+      await store.sessions.update('s', () => ({ write: session(1), result: undefined }));
+      await store.close();
+      expect(store.sessions.peek('s')).toBeUndefined();
+      await expect(store.sessions.get('s')).rejects.toMatchObject({ name: 'StoreError' });
+      await expect(increment(store.counters, 'c')).rejects.toMatchObject({ name: 'StoreError', code: 'unwritable' });
+      expect(store.healthy()).toBe(false);
+    });
+
+    it('close waits for updates that were accepted', async () => {
+      const { store } = await open();
+      const update = increment(store.counters, 'c');
+      await store.close();
+      expect(await update).toBe(1);
+    });
+  });
+}
