@@ -106,7 +106,9 @@ export async function startStandInAuthy(options: StandInAuthyOptions): Promise<S
   }
 
   const server = createServer((req, res) => {
-    handle(req, res).catch(() => req.socket.destroy());
+    // Taken now: a request that was given up in the middle of its body has lost it.
+    const { socket } = req;
+    handle(req, res).catch(() => socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
