@@ -32,6 +32,7 @@ export type Standing = 'pass' | 'challenge' | 'enrol';
 export type SessionEvent =
   | { readonly type: 'login-accepted'; readonly login: PendingLogin; readonly standing: Standing }
   | { readonly type: 'step-up-asked'; readonly login: PendingLogin }
+  | { readonly type: 'step-up-cancelled' }
   | { readonly type: 'factor-proved'; readonly proof: Proof }
   /** A login attempt is about to be forwarded, or the application forgot who this is: all rights end here. */
   | { readonly type: 'dropped' };
@@ -62,6 +63,9 @@ export function transition(session: Session, event: SessionEvent, now: Instant, 
       if (event.login.identity !== session.identity)
         throw new GateError('foreign-proof', 'step-up for another identity');
       return { ...session, stepUp: event.login };
+
+    case 'step-up-cancelled':
+      return session.state === 'verified' ? withoutStepUp(session) : session;
 
     case 'factor-proved': {
       const login = awaited(session);

@@ -59,7 +59,7 @@ export function readPhone(typed: TypedPhone): ReadPhone {
   if (number === undefined) return { ok: false, problem: 'invalid' };
   const type = number.getType();
   // Satellite and "international" networks have no country; they are as dear as premium-rate numbers.
-  if (type === undefined || !REACHABLE.has(type) || number.country === undefined) {
+  if (type === undefined || !REACHABLE.has(type) ) {
     return { ok: false, problem: 'not-mobile' };
   }
   return {
@@ -112,4 +112,14 @@ function usable(locale: string): string {
 /** Last two digits: the most of a number that a page or a log may show. */
 export function ending(phone: Phone): string {
   return phone.e164.slice(-2);
+}
+
+/** The three spellings that pages need: to check by eye, and to fill the form again. */
+export function formatPhone(phone: Phone): { international: string; national: string; country: string } {
+  const number = valid(phone.e164, undefined);
+  return {
+    international: number?.formatInternational() ?? phone.e164,
+    national: number?.formatNational() ?? phone.e164,
+    country: phone.country,
+  };
 }

@@ -51,8 +51,8 @@ export interface SessionsOptions {
   readonly clock: Clock;
   readonly limits: () => SessionLimits;
   readonly randomBytes?: (size: number) => Buffer;
-  /** Called once for each session that ended, with its jar still full: the application is signed out with it. */
-  readonly onEnd: (session: LiveSession, reason: EndReason) => void;
+  /** Called once for each session that ended, with its jar still full: the application is signed out with it. Never rejects. */
+  readonly onEnd: (session: LiveSession, reason: EndReason) => Promise<void>;
   /** Called when a write failed that nobody waits for. */
   readonly onWriteError: (error: unknown) => void;
 }
@@ -91,7 +91,7 @@ export class Sessions {
     }
     const over = this.#over(session, this.#options.clock.now());
     if (over === undefined) return session;
-    void this.end(session, over);
+    this.#background(this.end(session, over));
     return undefined;
   }
 
@@ -180,12 +180,13 @@ export class Sessions {
     return { session: this.#adopt(new LiveSession(key, record, jar ?? old.jar)), id };
   }
 
-  /** Ends a session for good. The memory forgets it at once, the promise resolves when the disk has too. */
+  /** Ends a session for good. The memory forgets it at once; the promise resolves when disk and application have too. */
   async end(session: LiveSession, reason: EndReason): Promise<void> {
     if (session.ended) return;
     this.#forget(session);
-    this.#options.onEnd(session, reason);
+    const told = this.#options.onEnd(session, reason);
     await this.#options.store.update(session.key, () => ({ write: null, result: undefined }));
+    await told;
     this.#ending.delete(session.key); // after a failed write it stays: dead here, whatever the disk says
   }
 

@@ -1,0 +1,98 @@
+/** What the ceremonies share: their parts, and how they read an account. Decides nothing. */
+import type { Clock } from '../clock.ts';
+import type { Channel, Factor, Person } from '../factors/factor.ts';
+import type { Budget, GuessLimits } from '../gate/attempts.ts';
+import type { Enrolment, FactorId, Identity, PolicyLevel } from '../gate/types.ts';
+import type { Log } from '../log.ts';
+import type { LiveSession } from '../session/live.ts';
+import { identityOf, type Sessions } from '../session/sessions.ts';
+import type { Store, UserRecord } from '../store/store.ts';
+import type { Way } from './ceremonies.ts';
+import type { Counters } from './counters.ts';
+import type { RefusalCode } from './outcomes.ts';
+
+export interface CeremonyLimits {
+  readonly guesses: GuessLimits;
+  /** Wrong codes that void one pending login, or one draft. */
+  readonly perLogin: number;
+  /** Texts and calls, per identity and per number. */
+  readonly sends: readonly Budget[];
+  readonly pendingMs: number;
+  /** How fresh a proof must be to change factors, in ms. */
+  readonly stepUpMs: number;
+  /** How long a begun enrolment waits for its first code, in ms. */
+  readonly draftMs: number;
+}
+
+/** Everything a ceremony works with. Functions are read at each use, because a reload may change what they say. */
+export interface CeremonyParts {
+  readonly store: Store;
+  readonly sessions: Sessions;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly randomId: () => string;
+  readonly limits: () => CeremonyLimits;
+  readonly factor: (id: FactorId) => Factor | undefined;
+  readonly factors: () => readonly Factor[];
+  readonly level: (identity: Identity) => PolicyLevel;
+  /** An account name as the profile would normalise it. */
+  readonly identify: (name: string) => Identity | undefined;
+  readonly isAdmin: (identity: Identity) => boolean;
+}
+
+/** Whom a session belongs to. @throws when it belongs to nobody: the pages must not come here then. */
+export function ownerOf(session: LiveSession): Identity {
+  const identity = identityOf(session.record);
+  if (identity === undefined) throw new Error('an anonymous session has no account');
+  return identity;
+}
+
+export function personOf(identity: Identity, user: UserRecord | undefined): Person {
+  return user?.phone === undefined ? { identity } : { identity, phone: user.phone };
+}
+
+export function emptyUser(identity: Identity): UserRecord {
+  return { identity, enrolments: [], factorVersion: 0 };
+}
+
+export function wayOf(enrolment: Enrolment, factor: Factor, ending: string | undefined): Way {
+  const channels: readonly Channel[] = factor.channels;
+  return {
+    id: enrolment.id,
+    factor: factor.id,
+    digits: factor.digits,
+    channels,
+    ...(ending === undefined ? {} : { ending }),
+  };
+}
+
+/** Last two digits of the number behind an enrolment, where its factor keeps one. */
+export function endingOf(enrolment: Enrolment): string | undefined {
+  const { data } = enrolment;
+  if (data === null || typeof data !== 'object' || Array.isArray(data)) return undefined;
+  const ending = (data as { readonly [key: string]: unknown })['phoneEnding'];
+  return typeof ending === 'string' ? ending : undefined;
+}
+
+/** What a provider's trouble is called in a refusal. */
+export function troubleCode(
+  reason: 'unavailable' | 'misconfigured' | 'gone' | 'number' | 'limited' | 'phone-missing',
+): RefusalCode {
+  switch (reason) {
+    case 'unavailable':
+      return 'provider-unavailable';
+    case 'misconfigured':
+      return 'provider-misconfigured';
+    case 'gone':
+      return 'enrolment-gone';
+    case 'number':
+      return 'number-unusable';
+    case 'limited':
+      return 'provider-limited';
+    case 'phone-missing':
+      return 'phone-missing';
+    default:
+      return reason satisfies never;
+  }
+}

@@ -1,0 +1,125 @@
+/** What an administrator may do to other accounts. Each call checks the right by itself; changes need a fresh proof and a reason. */
+import { provedWithin } from '../gate/session.ts';
+import type { Identity } from '../gate/types.ts';
+import type { LiveSession } from '../session/live.ts';
+import { identityOf } from '../session/sessions.ts';
+import type { UserRecord } from '../store/store.ts';
+import { type CeremonyParts, ownerOf } from './accounts.ts';
+import type { Administration, UserRow } from './ceremonies.ts';
+import { type Refusal, refusal } from './outcomes.ts';
+import { forgetAtProvider } from './provider-removal.ts';
+
+const PAGE_SIZE = 25;
+const LONGEST_REASON = 500;
+
+type Done = { readonly ok: true };
+const DONE: Done = { ok: true };
+
+export class Administrator implements Administration {
+  readonly #parts: CeremonyParts;
+
+  constructor(parts: CeremonyParts) {
+    this.#parts = parts;
+  }
+
+  /** On the list, and proved by a factor: a stolen administrator's password alone opens nothing. */
+  isAdministrator(session: LiveSession): boolean {
+    const state = session.session;
+    if (session.ended || state.state !== 'verified' || state.grounds.how !== 'factor') return false;
+    return this.#parts.isAdmin(state.identity);
+  }
+
+  async users(
+    session: LiveSession,
+    search: string,
+    page: number,
+  ): Promise<{ readonly ok: true; readonly rows: readonly UserRow[]; readonly total: number } | Refusal> {
+    if (!this.isAdministrator(session)) return refusal('not-an-administrator');
+    const wanted = search.trim().toLowerCase();
+    const found: UserRecord[] = [];
+    for await (const [, user] of this.#parts.store.users.entries()) {
+      if (user.identity.toLowerCase().includes(wanted)) found.push(user);
+    }
+    found.sort((a, b) => (a.identity < b.identity ? -1 : 1));
+    const first = Math.max(0, page - 1) * PAGE_SIZE;
+    const counts = await this.#sessionCounts();
+    const rows: UserRow[] = [];
+    for (const user of found.slice(first, first + PAGE_SIZE)) {
+      const lock = await this.#parts.counters.lockOf(user.identity, this.#parts.clock.now(), this.#parts.limits().guesses);
+      rows.push({
+        identity: user.identity,
+        factors: user.enrolments.map((enrolment) => enrolment.factor),
+        level: this.#parts.level(user.identity),
+        sessions: counts.get(user.identity) ?? 0,
+        lock: lock.lock,
+        ...(lock.until === undefined ? {} : { pausedUntil: lock.until }),
+      });
+    }
+    return { ok: true, rows, total: found.length };
+  }
+
+  async reset(session: LiveSession, name: string, reason: string): Promise<Done | Refusal> {
+    const target = await this.#target(session, name, reason);
+    if (!target.ok) return target;
+    const removed = await this.#parts.store.users.update(target.identity, (user) => {
+      if (user === undefined) return { result: [] };
+      const { draft: _draft, ...rest } = user;
+      return {
+        write: { ...rest, enrolments: [], factorVersion: user.factorVersion + 1 },
+        result: user.enrolments,
+      };
+    });
+    await this.#parts.sessions.endAll(target.identity, 'revoked');
+    await forgetAtProvider(this.#parts, removed);
+    this.#note(session, 'admin_factors_reset', target.identity, reason);
+    return DONE;
+  }
+
+  async unlock(session: LiveSession, name: string, reason: string): Promise<Done | Refusal> {
+    const target = await this.#target(session, name, reason);
+    if (!target.ok) return target;
+    await this.#parts.counters.forgiveGuesses(target.identity);
+    this.#note(session, 'admin_unlocked', target.identity, reason);
+    return DONE;
+  }
+
+  async endSessions(
+    session: LiveSession,
+    name: string,
+    reason: string,
+  ): Promise<{ readonly ok: true; readonly count: number } | Refusal> {
+    const target = await this.#target(session, name, reason);
+    if (!target.ok) return target;
+    const count = await this.#parts.sessions.endAll(target.identity, 'revoked');
+    this.#note(session, 'admin_sessions_ended', target.identity, reason);
+    return { ok: true, count };
+  }
+
+  async #target(
+    session: LiveSession,
+    name: string,
+    reason: string,
+  ): Promise<{ readonly ok: true; readonly identity: Identity } | Refusal> {
+    if (!this.isAdministrator(session)) return refusal('not-an-administrator');
+    if (!provedWithin(session.session, this.#parts.clock.now(), this.#parts.limits().stepUpMs)) {
+      return refusal('fresh-proof-needed');
+    }
+    if (reason.trim() === '') return refusal('reason-missing');
+    const identity = this.#parts.identify(name);
+    const user = identity === undefined ? undefined : await this.#parts.store.users.get(identity);
+    return identity === undefined || user === undefined ? refusal('user-unknown') : { ok: true, identity };
+  }
+
+  async #sessionCounts(): Promise<Map<Identity, number>> {
+    const counts = new Map<Identity, number>();
+    for await (const [, record] of this.#parts.store.sessions.entries()) {
+      const identity = identityOf(record);
+      if (identity !== undefined) counts.set(identity, (counts.get(identity) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  #note(session: LiveSession, event: string, identity: Identity, reason: string): void {
+    this.#parts.log.warn(event, { actor: ownerOf(session), identity, reason: reason.trim().slice(0, LONGEST_REASON) });
+  }
+}

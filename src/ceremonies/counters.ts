@@ -1,0 +1,141 @@
+/**
+ * The budgets of the gate, bound to the store: each is one atomic update, counted before what it guards (I5). Keys are
+ * made here and nowhere else, always from an identity or an address that a request cannot choose freely.
+ */
+import {
+  type Budget,
+  type GuessCounter,
+  type GuessLimits,
+  type GuessRuling,
+  pausedUntil,
+  refundGuess,
+  type Spending,
+  type SpendRuling,
+  spend,
+  spendGuess,
+} from '../gate/attempts.ts';
+import type { Identity, Instant, LoginId } from '../gate/types.ts';
+import type { Collection, CounterRecord } from '../store/store.ts';
+
+const DAY_MS = 86_400_000;
+/** Failures are remembered until a success, or this long. */
+const GUESS_MEMORY_MS = 365 * DAY_MS;
+const USED_MEMORY_MS = 400 * DAY_MS;
+
+export class Counters {
+  readonly #store: Collection<CounterRecord>;
+
+  constructor(store: Collection<CounterRecord>) {
+    this.#store = store;
+  }
+
+  /** One guess against an identity, over all its sessions and factors. */
+  guess(identity: Identity, now: Instant, limits: GuessLimits): Promise<GuessRuling> {
+    return this.#store.update<GuessRuling>(`guess:${identity}`, (current) => {
+      const ruling = spendGuess(asGuesses(current), now, limits);
+      if (!ruling.allowed) return { result: ruling };
+      return { write: { ...ruling.counter, expiresAt: now + GUESS_MEMORY_MS }, result: ruling };
+    });
+  }
+
+  refundGuess(identity: Identity): Promise<void> {
+    return this.#store.update(`guess:${identity}`, (current) => {
+      const counter = refundGuess(asGuesses(current));
+      const write = counter === undefined ? null : { ...counter, expiresAt: counter.lastAt + GUESS_MEMORY_MS };
+      return { write, result: undefined };
+    });
+  }
+
+  /** A success, or an administrator, starts the count anew. */
+  forgiveGuesses(identity: Identity): Promise<void> {
+    return this.#store.update(`guess:${identity}`, () => ({ write: null, result: undefined }));
+  }
+
+  async lockOf(
+    identity: Identity,
+    now: Instant,
+    limits: GuessLimits,
+  ): Promise<{ lock: 'none' | 'paused' | 'locked'; until?: Instant }> {
+    const counter = asGuesses(await this.#store.get(`guess:${identity}`));
+    if (counter === undefined) return { lock: 'none' };
+    if (counter.count >= limits.hard) return { lock: 'locked' };
+    const until = pausedUntil(counter, limits);
+    return until !== undefined && until > now ? { lock: 'paused', until } : { lock: 'none' };
+  }
+
+  /** One try within one question (a pending login, a draft). @returns how many it makes, this one included. */
+  tryOnce(question: LoginId | string, expiresAt: Instant): Promise<number> {
+    return this.#store.update(`tries:${question}`, (current) => {
+      const count = asCount(current) + 1;
+      return { write: { count, expiresAt }, result: count };
+    });
+  }
+
+  refundTry(question: LoginId | string): Promise<void> {
+    return this.#store.update(`tries:${question}`, (current) => {
+      const count = asCount(current) - 1;
+      if (current === undefined) return { result: undefined };
+      return { write: count <= 0 ? null : { ...current, count }, result: undefined };
+    });
+  }
+
+  /** Uses up a time step of an enrolment. @returns false when it, or a later one, was used before (RFC 6238 5.2). */
+  useStep(enrolment: string, step: number, now: Instant): Promise<boolean> {
+    return this.#store.update(`step:${enrolment}`, (current) => {
+      const last = current?.['step'];
+      if (typeof last === 'number' && step <= last) return { result: false };
+      return { write: { step, expiresAt: now + USED_MEMORY_MS }, result: true };
+    });
+  }
+
+  noteUse(enrolment: string, now: Instant): Promise<void> {
+    return this.#store.update(`used:${enrolment}`, () => ({
+      write: { at: now, expiresAt: now + USED_MEMORY_MS },
+      result: undefined,
+    }));
+  }
+
+  async lastUse(enrolment: string): Promise<Instant | undefined> {
+    const at = (await this.#store.get(`used:${enrolment}`))?.['at'];
+    return typeof at === 'number' ? at : undefined;
+  }
+
+  /** One event in a sliding budget. @param key what is counted, for example `send:alice` or `login:192.0.2.7`. */
+  spend(key: string, now: Instant, budgets: readonly Budget[]): Promise<SpendRuling> {
+    const longest = Math.max(0, ...budgets.map((budget) => budget.perMs));
+    return this.#store.update<SpendRuling>(key, (current) => {
+      const ruling = spend(asSpending(current), now, budgets);
+      if (!ruling.allowed) return { result: ruling };
+      return { write: { at: ruling.spending.at, expiresAt: now + longest }, result: ruling };
+    });
+  }
+
+  /** Takes one event back that did not happen after all. */
+  unspend(key: string, at: Instant): Promise<void> {
+    return this.#store.update(key, (current) => {
+      const spending = asSpending(current);
+      const index = spending?.at.lastIndexOf(at) ?? -1;
+      if (current === undefined || spending === undefined || index < 0) return { result: undefined };
+      return { write: { at: spending.at.toSpliced(index, 1), expiresAt: current.expiresAt }, result: undefined };
+    });
+  }
+}
+
+/** A record that is no counter counts as spent, never as none (I6). */
+function asGuesses(record: CounterRecord | undefined): GuessCounter | undefined {
+  if (record === undefined) return undefined;
+  const { count, lastAt } = record;
+  if (typeof count === 'number' && typeof lastAt === 'number') return { count, lastAt };
+  return { count: Number.MAX_SAFE_INTEGER, lastAt: 0 };
+}
+
+function asCount(record: CounterRecord | undefined): number {
+  if (record === undefined) return 0;
+  return typeof record['count'] === 'number' ? record['count'] : Number.MAX_SAFE_INTEGER;
+}
+
+function asSpending(record: CounterRecord | undefined): Spending | undefined {
+  const at = record?.['at'];
+  if (!Array.isArray(at)) return undefined;
+  return { at: at.filter((event): event is number => typeof event === 'number') };
+}

@@ -1,0 +1,211 @@
+/**
+ * Adding, replacing and removing factors. Open to somebody without a factor, otherwise only to a fresh proof, and asked
+ * again inside the store's atomic update (T6; attacks "enrol instead of verify", "change without a fresh factor").
+ */
+import { readCode } from '../factors/code.ts';
+import type { Begun, Channel, Factor, Verification } from '../factors/factor.ts';
+import { mayChangeFactors } from '../gate/policy.ts';
+import { provedWithin } from '../gate/session.ts';
+import type { Enrolment, FactorId, Identity } from '../gate/types.ts';
+import { reasonOf } from '../log.ts';
+import { readPhone } from '../phone/phone.ts';
+import type { LiveSession } from '../session/live.ts';
+import type { Draft, UserRecord } from '../store/store.ts';
+import { accountOf } from './account-view.ts';
+import { type CeremonyParts, emptyUser, ownerOf, personOf, troubleCode } from './accounts.ts';
+import type { Account, DraftView, Enroller, Sent } from './ceremonies.ts';
+import { type Refusal, refusal } from './outcomes.ts';
+import { forgetAtProvider } from './provider-removal.ts';
+import { sendCode } from './sending.ts';
+
+/** Wrong codes that end a draft. */
+const DRAFT_TRIES = 10;
+/** Begun enrolments per identity: each one may be a request to a provider. */
+const BEGIN_BUDGET = [{ max: 10, perMs: 3_600_000 }];
+const LONGEST_INPUT = 100;
+
+type Done = { readonly ok: true };
+const DONE: Done = { ok: true };
+
+export class FactorEnroller implements Enroller {
+  readonly #parts: CeremonyParts;
+
+  constructor(parts: CeremonyParts) {
+    this.#parts = parts;
+  }
+
+  async account(session: LiveSession): Promise<Account> {
+    const identity = ownerOf(session);
+    const user = await this.#parts.store.users.get(identity);
+    return accountOf(this.#parts, identity, user, this.#draftOf(user, session), this.#mayChange(session, user));
+  }
+
+  async savePhone(session: LiveSession, input: { country: string; number: string }): Promise<Done | Refusal> {
+    const read = readPhone({ country: input.country, number: input.number.slice(0, LONGEST_INPUT) });
+    if (!read.ok) return refusal(`phone-${read.problem}`);
+    return this.#change(session, (user) => ({ ...user, phone: read.phone }));
+  }
+
+  async begin(session: LiveSession, id: FactorId): Promise<Done | Refusal> {
+    const { clock, counters, limits, randomId, store } = this.#parts;
+    const identity = ownerOf(session);
+    const factor = this.#parts.factor(id);
+    if (factor === undefined) return refusal('factor-off');
+    const user = await store.users.get(identity);
+    if (!this.#mayChange(session, user)) return refusal('fresh-proof-needed');
+    if (factor.needsPhone && user?.phone === undefined) return refusal('phone-missing');
+    const now = clock.now();
+    const budget = await counters.spend(`begin:${identity}`, now, BEGIN_BUDGET);
+    if (!budget.allowed) return refusal('send-paused', { until: budget.until });
+
+    const begun = await this.#begin(factor, identity, user);
+    if (!begun.ok) return refusal(troubleCode(begun.reason));
+    const enrolment: Enrolment = { id: randomId(), factor: id, data: begun.data, createdAt: now };
+    const draft: Draft = { enrolment, session: session.key, expiresAt: now + limits().draftMs };
+    this.#parts.log.info('authn_enrolment_started', { identity, factor: id });
+    return this.#change(session, (current) => ({ ...current, draft }));
+  }
+
+  async draft(session: LiveSession): Promise<DraftView | undefined> {
+    const identity = ownerOf(session);
+    const user = await this.#parts.store.users.get(identity);
+    const draft = this.#draftOf(user, session);
+    const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
+    if (draft === undefined || factor === undefined) return undefined;
+    return {
+      factor: factor.id,
+      digits: factor.digits,
+      channels: factor.channels,
+      instructions: await factor.instructions(draft.enrolment, personOf(identity, user)),
+      ...(factor.provider === undefined ? {} : { provider: factor.provider }),
+    };
+  }
+
+  async sendToDraft(session: LiveSession, channel: Channel, insist: boolean): Promise<Sent | Refusal> {
+    const identity = ownerOf(session);
+    const draft = this.#draftOf(await this.#parts.store.users.get(identity), session);
+    const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
+    if (draft === undefined || factor === undefined) return refusal('draft-missing');
+    return sendCode(this.#parts, { identity, enrolment: draft.enrolment, factor }, channel, insist);
+  }
+
+  async confirm(session: LiveSession, input: unknown): Promise<(Done & { readonly factor: FactorId }) | Refusal> {
+    const { counters, log, sessions, store } = this.#parts;
+    const identity = ownerOf(session);
+    const user = await store.users.get(identity);
+    const draft = this.#draftOf(user, session);
+    const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
+    if (draft === undefined || factor === undefined) return refusal('draft-missing');
+    if (!this.#mayChange(session, user)) return refusal('fresh-proof-needed');
+    const code = readCode(input, factor.digits);
+    if (!code.ok) return refusal(`code-${code.problem}`, { digits: factor.digits });
+
+    const tries = await counters.tryOnce(draft.enrolment.id, draft.expiresAt);
+    if (tries > DRAFT_TRIES) {
+      await this.discard(session);
+      return refusal('guesses-spent');
+    }
+    const verification = await this.#verify(factor, draft.enrolment, code.code);
+    if (!verification.ok) return this.#refuse(draft, factor, verification.reason, tries);
+
+    const replaced = user?.enrolments.filter((enrolment) => enrolment.factor === factor.id) ?? [];
+    const saved = await this.#change(session, (current) => {
+      if (current.draft?.enrolment.id !== draft.enrolment.id) return undefined;
+      const { draft: _draft, ...rest } = current;
+      const kept = current.enrolments.filter((enrolment) => enrolment.factor !== factor.id);
+      return { ...rest, enrolments: [...kept, draft.enrolment], factorVersion: current.factorVersion + 1 };
+    });
+    if (!saved.ok) return saved;
+    log.info('authn_enrolment_finished', { identity, factor: factor.id });
+    // From now on the factor is asked for everywhere: nothing that only knew the password goes on.
+    await sessions.endAll(identity, 'replaced');
+    await forgetAtProvider(this.#parts, replaced);
+    return { ok: true, factor: factor.id };
+  }
+
+  async discard(session: LiveSession): Promise<void> {
+    await this.#parts.store.users.update(ownerOf(session), (user) => {
+      if (user?.draft?.session !== session.key) return { result: undefined };
+      const { draft: _draft, ...rest } = user;
+      return { write: rest, result: undefined };
+    });
+  }
+
+  async remove(session: LiveSession, id: string): Promise<Done | Refusal> {
+    const { log, sessions, store } = this.#parts;
+    const identity = ownerOf(session);
+    const user = await store.users.get(identity);
+    const enrolment = user?.enrolments.find((candidate) => candidate.id === id);
+    if (user === undefined || enrolment === undefined) return refusal('way-unknown');
+    const isLast = user.enrolments.length === 1;
+    if (isLast && this.#parts.level(identity) === 'required') return refusal('factor-required');
+    const removed = await this.#change(session, (current) => {
+      const kept = current.enrolments.filter((candidate) => candidate.id !== id);
+      if (kept.length === current.enrolments.length) return undefined;
+      return { ...current, enrolments: kept, factorVersion: current.factorVersion + 1 };
+    });
+    if (!removed.ok) return removed;
+    log.info('authn_factor_removed', { identity, factor: enrolment.factor });
+    await sessions.endAll(identity, 'replaced', session);
+    await forgetAtProvider(this.#parts, [enrolment]);
+    return DONE;
+  }
+
+  /** Changes the account if this session may, judged on the record as it is at the moment of writing. */
+  #change(session: LiveSession, change: (user: UserRecord) => UserRecord | undefined): Promise<Done | Refusal> {
+    const identity = ownerOf(session);
+    return this.#parts.store.users.update<Done | Refusal>(identity, (current) => {
+      if (session.ended) return { result: refusal('session-gone') };
+      if (!this.#mayChange(session, current)) return { result: refusal('fresh-proof-needed') };
+      const next = change(current ?? emptyUser(identity));
+      return next === undefined ? { result: refusal('draft-missing') } : { write: next, result: DONE };
+    });
+  }
+
+  #mayChange(session: LiveSession, user: UserRecord | undefined): boolean {
+    const fresh = provedWithin(session.session, this.#parts.clock.now(), this.#parts.limits().stepUpMs);
+    return mayChangeFactors((user?.enrolments.length ?? 0) > 0, fresh);
+  }
+
+  #draftOf(user: UserRecord | undefined, session: LiveSession): Draft | undefined {
+    const draft = user?.draft;
+    if (draft === undefined || draft.session !== session.key) return undefined;
+    return this.#parts.clock.now() < draft.expiresAt ? draft : undefined;
+  }
+
+  async #begin(factor: Factor, identity: Identity, user: UserRecord | undefined): Promise<Begun> {
+    try {
+      return await factor.begin(personOf(identity, user), this.#parts.clock.now());
+    } catch (error) {
+      this.#parts.log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
+      return { ok: false, reason: 'unavailable' };
+    }
+  }
+
+  /** As at the prompt: an exception is an outage, and a time step is good for one thing only. */
+  async #verify(factor: Factor, enrolment: Enrolment, code: string): Promise<Verification> {
+    const { clock, counters, log } = this.#parts;
+    try {
+      const verification = await factor.verify(enrolment, code, clock.now());
+      if (!verification.ok || verification.step === undefined) return verification;
+      const fresh = await counters.useStep(enrolment.id, verification.step, clock.now());
+      return fresh ? verification : { ok: false, reason: 'replayed' };
+    } catch (error) {
+      log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
+      return { ok: false, reason: 'unavailable' };
+    }
+  }
+
+  async #refuse(
+    draft: Draft,
+    factor: Factor,
+    reason: Extract<Verification, { ok: false }>['reason'],
+    tries: number,
+  ): Promise<Refusal> {
+    const digits = factor.digits;
+    if (reason === 'wrong') return refusal('code-wrong', { digits, wrongInARow: tries, left: DRAFT_TRIES - tries });
+    if (reason === 'replayed') return refusal('code-replayed', { digits });
+    await this.#parts.counters.refundTry(draft.enrolment.id);
+    return refusal(troubleCode(reason));
+  }
+}

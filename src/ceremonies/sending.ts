@@ -1,0 +1,74 @@
+/** Texts and calls: one place that spends the budgets before a provider is asked, for logins and enrolments alike. */
+import type { Channel, Factor, Sending } from '../factors/factor.ts';
+import type { Enrolment, Identity, Instant } from '../gate/types.ts';
+import { reasonOf } from '../log.ts';
+import type { CeremonyParts } from './accounts.ts';
+import { endingOf, troubleCode } from './accounts.ts';
+import type { Sent } from './ceremonies.ts';
+import { type Refusal, refusal } from './outcomes.ts';
+
+/** Sends one code. Never retried: a second text costs money and voids the first. */
+export async function sendCode(
+  parts: CeremonyParts,
+  who: { identity: Identity; enrolment: Enrolment; factor: Factor },
+  channel: Channel,
+  insist: boolean,
+): Promise<Sent | Refusal> {
+  const { identity, enrolment, factor } = who;
+  if (!factor.channels.includes(channel)) return refusal('channel-off');
+  const now = parts.clock.now();
+  const keys = [`send:${identity}`, `send-to:${numberKey(enrolment)}`];
+  const until = await spendAll(parts, keys, now);
+  if (until !== undefined) {
+    parts.log.warn('excess_rate_limit_exceeded', { identity, budget: 'sends', until });
+    return refusal('send-paused', { until });
+  }
+  const sending = await ask(parts, factor, enrolment, channel, insist);
+  if (sending.sent) {
+    parts.log.info('authn_code_sent', { identity, factor: factor.id, channel });
+    const gap = Math.min(...parts.limits().sends.map((budget) => budget.perMs / budget.max));
+    const ending = sending.ending ?? endingOf(enrolment);
+    return { ok: true, channel, nextAt: now + gap, ...(ending === undefined ? {} : { ending }) };
+  }
+  parts.log.warn('authn_code_not_sent', { identity, factor: factor.id, channel, reason: sending.reason });
+  if (sending.reason === 'app-instead' || sending.reason === 'channel-off') {
+    // Nothing left the provider, so it is no message; "text me anyway" must work at once.
+    for (const key of keys) await parts.counters.unspend(key, now);
+    return refusal(sending.reason);
+  }
+  return refusal(troubleCode(sending.reason));
+}
+
+async function spendAll(parts: CeremonyParts, keys: readonly string[], now: Instant): Promise<Instant | undefined> {
+  const spent: string[] = [];
+  for (const key of keys) {
+    const ruling = await parts.counters.spend(key, now, parts.limits().sends);
+    if (ruling.allowed) {
+      spent.push(key);
+      continue;
+    }
+    for (const earlier of spent) await parts.counters.unspend(earlier, now);
+    return ruling.until;
+  }
+  return undefined;
+}
+
+async function ask(
+  parts: CeremonyParts,
+  factor: Factor,
+  enrolment: Enrolment,
+  channel: Channel,
+  insist: boolean,
+): Promise<Sending> {
+  try {
+    return await factor.send(enrolment, channel, insist);
+  } catch (error) {
+    parts.log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
+    return { sent: false, reason: 'unavailable' };
+  }
+}
+
+/** Accounts that share a phone share its budget: the provider's id stands for the number. */
+function numberKey(enrolment: Enrolment): string {
+  return `${enrolment.factor}:${JSON.stringify(enrolment.data)}`;
+}
