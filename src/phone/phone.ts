@@ -59,7 +59,7 @@ export function readPhone(typed: TypedPhone): ReadPhone {
   if (number === undefined) return { ok: false, problem: 'invalid' };
   const type = number.getType();
   // Satellite and "international" networks have no country; they are as dear as premium-rate numbers.
-  if (type === undefined || !REACHABLE.has(type) ) {
+  if (type === undefined || !REACHABLE.has(type) || number.country === undefined) {
     return { ok: false, problem: 'not-mobile' };
   }
   return {
