@@ -74,11 +74,9 @@ export function pageMemory(app: unknown, options: Pick<WebOptions, 'sessions'>):
     {
       autoCommit: false,
       maxAge: 'session', // no expiry of its own: it lives and dies with the session it is part of
-      externalKey: {
-        // The key is the one of the gateway's session; no cookie of koa-session's own ever exists.
-        get: (ctx: OwnContext) => ctx.state.scope.session?.key ?? '',
-        set: () => undefined,
-      },
+      // The key is the one of the gateway's session; no cookie of koa-session's own ever exists.
+      externalKey: { get: keyOf, set: () => undefined },
+      genid: keyOf, // for a page that remembers nothing yet
       store: {
         get: async (key) => options.sessions.byKey(key)?.record.page,
         set: async (key, page: { readonly [name: string]: Json }) => {
@@ -95,6 +93,10 @@ export function pageMemory(app: unknown, options: Pick<WebOptions, 'sessions'>):
     },
     app,
   );
+}
+
+function keyOf(ctx: OwnContext): string {
+  return ctx.state.scope.session?.key ?? '';
 }
 
 /** Leaves a notice for the next page. Without a session nothing is written. */

@@ -59,9 +59,10 @@ function htmlOf(text: PageText, facts: Facts, site: Site, render: Render, option
     heading: text.title,
     sentences: text.sentences,
     links: text.ways.map((way) => wayOn(way, site, target)),
+    leave: '',
     reference: facts.requestId,
-  };
-  const frame = { title: text.title, site, requestId: facts.requestId, csrf: '', isError: true };
+  } as const;
+  const frame = { title: text.title, site, requestId: facts.requestId, csrf: '', isError: false };
   try {
     return { type: 'text/html; charset=utf-8', text: render('message', view, frame) };
   } catch (error) {

@@ -9,7 +9,7 @@ import { outcomeOf } from './outcomes.ts';
 import type { Notice } from './page-memory.ts';
 import { type OwnPage, pageText, type WayOn } from './pages.ts';
 import type { Render } from './render.ts';
-import { TITLES, wayOn } from './texts.ts';
+import { END_TITLES, wayOn } from './texts.ts';
 import { secondsUntil } from './times.ts';
 import type { ErrorView, Views } from './views.ts';
 import type { GatePage } from './web.ts';
@@ -75,10 +75,11 @@ export class Screen {
     const outcome = outcomeOf(refusal.code);
     this.#log(ctx, refusal);
     if (ctx.state.scope.session?.ended === true) this.clearCookie(ctx);
-    const isOver = outcome.status === 401 || refusal.code === 'guesses-spent';
-    const title = isOver ? TITLES.signedOut : TITLES.stopped;
-    const sentences = outcome.say({ ...refusal, now: this.now });
-    this.#message(ctx, outcome.status, title, sentences, isOver ? ['sign-in'] : ['account', 'sign-in']);
+    const [title = '', ...sentences] = outcome.say({ ...refusal, now: this.now });
+    const heading = END_TITLES[refusal.code];
+    const said = heading === undefined ? sentences : [title, ...sentences];
+    const isVerified = stateOf(ctx) === 'verified';
+    this.#message(ctx, outcome.status, heading ?? title, said, isVerified ? ['account', 'home'] : ['sign-in']);
   }
 
   /** What a page shows of a refusal; also writes the log line and the status. */
@@ -135,9 +136,12 @@ export class Screen {
   #message(ctx: OwnContext, status: number, title: string, sentences: readonly string[], ways: readonly WayOn[]): void {
     const site = this.options.site();
     const target = { challenge: this.path('/challenge'), account: this.path('/account'), again: site.home };
-    const links = ways.map((way) => wayOn(way, site, target));
-    const view = { heading: title, sentences, links, reference: ctx.state.scope.requestId };
-    this.show(ctx, 'message', view, { title, status, isError: true });
+    // The gate keeps the application's login page from a login that is under way: only leaving it leads there.
+    const leave = LEAVE[stateOf(ctx)];
+    const open = leave === '' ? ways : ways.filter((way) => way !== 'sign-in');
+    const links = open.map((way) => wayOn(way, site, target));
+    const view = { heading: title, sentences, links, leave, reference: ctx.state.scope.requestId };
+    this.show(ctx, 'message', view, { title, status });
   }
 
   #log(ctx: OwnContext, { code }: { readonly code: RefusalCode }): void {
@@ -148,6 +152,14 @@ export class Screen {
     const { requestId, client, path } = ctx.state.scope;
     return { requestId, client, path, method: ctx.method };
   }
+}
+
+/** The form that takes a person out of a login that cannot go on. */
+const LEAVE = { anonymous: '', pending: '/cancel', enrolling: '/logout', verified: '' } as const;
+
+function stateOf(ctx: OwnContext): keyof typeof LEAVE {
+  const { session } = ctx.state.scope;
+  return session === undefined || session.ended ? 'anonymous' : session.session.state;
 }
 
 /** Whether a refusal leaves nothing to do on the page that it came from. */

@@ -3,6 +3,7 @@
  * stands in its template; refusals are in outcomes.ts and pages.ts. Texts are plain: templates escape them.
  */
 import type { Enrolled, Way } from '../ceremonies/ceremonies.ts';
+import type { RefusalCode } from '../ceremonies/outcomes.ts';
 import type { Channel, Disclosure } from '../factors/factor.ts';
 import type { FactorId } from '../gate/types.ts';
 import type { Dispatch, Notice } from './page-memory.ts';
@@ -16,14 +17,21 @@ export const TITLES = {
   challenge: 'Enter your security code',
   checkPhone: 'Check your phone',
   stepUp: 'Confirm that it is you',
-  stopped: 'You cannot go on here',
-  signedOut: 'Sign in again',
   account: 'Two-factor authentication',
   admin: 'Administration',
   logout: 'Sign out',
   keyRemove: 'Remove the 2FA key',
   done: 'Two-factor authentication is on',
 } as const;
+
+/** Titles of the pages that end something. */
+export const END_TITLES: Partial<Record<RefusalCode, string>> = {
+  'guesses-spent': 'Sign in again',
+  locked: 'Your account is locked',
+  'login-expired': 'Your sign-in timed out',
+  'session-gone': 'Sign in again',
+  'not-an-administrator': 'For administrators only',
+};
 
 export function enrolTitle(factor: FactorId): string {
   return factor === 'authy' ? 'Configure 2FA' : 'Set up your authenticator app';

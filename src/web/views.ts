@@ -52,6 +52,8 @@ export interface MessageView {
   readonly heading: string;
   readonly sentences: readonly string[];
   readonly links: readonly LinkView[];
+  /** Where a form leads that leaves a login under way, or empty. */
+  readonly leave: '' | '/cancel' | '/logout';
   /** To quote to an administrator. */
   readonly reference: string;
 }

@@ -1,0 +1,245 @@
+/**
+ * Ceremonies in memory, on real sessions: one person with factors, one right code, a count of what was sent. It behaves;
+ * `refuseNext` makes the next call say no, for what only outages and budgets cause.
+ */
+import type {
+  Account,
+  Administration,
+  Ceremonies,
+  DraftView,
+  Enrolled,
+  Enroller,
+  Prover,
+  UserRow,
+} from '../../src/ceremonies/ceremonies.ts';
+import { type Refusal, refusal } from '../../src/ceremonies/outcomes.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { Channel } from '../../src/factors/factor.ts';
+import { awaited, provedWithin } from '../../src/gate/session.ts';
+import type { FactorId, Identity, LoginId, PolicyLevel } from '../../src/gate/types.ts';
+import { readPhone } from '../../src/phone/phone.ts';
+import type { LiveSession } from '../../src/session/live.ts';
+import { identityOf, type Sessions } from '../../src/session/sessions.ts';
+
+export const RIGHT_CODE = '246810';
+const FRESH_MS = 5 * 60_000;
+const DIGITS: Record<FactorId, { min: number; max: number }> = {
+  totp: { min: 6, max: 6 },
+  authy: { min: 6, max: 10 },
+};
+
+type Sending = { readonly what: 'prompt' | 'draft'; readonly channel: Channel; readonly insist: boolean };
+
+export class CeremoniesDouble implements Ceremonies {
+  readonly sent: Sending[] = [];
+  readonly proofs: string[] = [];
+  readonly acted: { action: string; identity: string; reason: string }[] = [];
+  enrolled: Enrolled[] = [];
+  available: FactorId[] = ['totp', 'authy'];
+  phone: Account['phone'] | undefined;
+  level: PolicyLevel = 'optional';
+  draftOf: FactorId | undefined;
+  administrators = new Set<string>();
+  rows: UserRow[] = [];
+  pageSize = 2;
+  #next: Refusal | Error | undefined;
+  readonly #sessions: Sessions;
+  readonly #clock: Clock;
+
+  constructor(sessions: Sessions, clock: Clock) {
+    this.#sessions = sessions;
+    this.#clock = clock;
+  }
+
+  refuseNext(next: Refusal | Error): void {
+    this.#next = next;
+  }
+
+  #refused(): Refusal | undefined {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next instanceof Error) throw next;
+    return next;
+  }
+
+  #needsProof(session: LiveSession): boolean {
+    return this.enrolled.length > 0 && !provedWithin(session.session, this.#clock.now(), FRESH_MS);
+  }
+
+  #codeProblem(code: unknown, factor: FactorId): Refusal | undefined {
+    const digits = DIGITS[factor];
+    const text = String(code).replace(/\D/g, '');
+    if (String(code).trim() === '') return refusal('code-empty', { digits });
+    if (text.length < digits.min) return refusal('code-too-short', { digits });
+    if (text.length > digits.max) return refusal('code-too-long', { digits });
+    return text === RIGHT_CODE ? undefined : refusal('code-wrong', { left: 2, wrongInARow: 2 });
+  }
+
+  readonly prover: Prover = {
+    prompt: async (session) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      const login = session.ended ? undefined : awaited(session.session);
+      if (login === undefined) return refusal('session-gone');
+      return {
+        ok: true,
+        identity: login.identity,
+        ways: this.enrolled.map(({ id, factor, ending }) => ({
+          id,
+          factor,
+          digits: DIGITS[factor],
+          channels: factor === 'authy' ? (['sms', 'call'] as const) : [],
+          ...(ending === undefined ? {} : { ending }),
+        })),
+        expiresAt: login.acceptedAt + 600_000,
+        isStepUp: session.session.state === 'verified',
+      };
+    },
+    send: async (_session, way, channel, insist) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      if (!this.enrolled.some((one) => one.id === way)) return refusal('way-unknown');
+      this.sent.push({ what: 'prompt', channel, insist });
+      return { ok: true, channel, ending: '67', nextAt: this.#clock.now() + 30_000 };
+    },
+    prove: async (session, way, code) => {
+      this.proofs.push(String(code));
+      const refused = this.#refused();
+      if (refused !== undefined) {
+        if (refused.code === 'guesses-spent') await this.#sessions.end(session, 'refused');
+        return refused;
+      }
+      const login = session.ended ? undefined : awaited(session.session);
+      if (login === undefined) return refusal('session-gone');
+      const chosen = this.enrolled.find((one) => one.id === way);
+      if (chosen === undefined) return refusal('way-unknown');
+      const problem = this.#codeProblem(code, chosen.factor);
+      if (problem !== undefined) return problem;
+      const proof = { loginId: login.id, identity: login.identity, factor: chosen.factor, at: this.#clock.now() };
+      const issued = await this.#sessions.transition(session, { type: 'factor-proved', proof });
+      return { ok: true, issued, returnTo: login.returnTo };
+    },
+    stepUp: (session, returnTo) => {
+      const identity = identityOf(session.record) ?? ('' as Identity);
+      const login = { id: 'step-up' as LoginId, identity, acceptedAt: this.#clock.now(), returnTo };
+      return this.#sessions.transition(session, { type: 'step-up-asked', login });
+    },
+    cancel: async (session) => {
+      if (session.session.state === 'verified') {
+        await this.#sessions.transition(session, { type: 'step-up-cancelled' });
+      } else await this.#sessions.end(session, 'cancelled');
+    },
+    signOut: (session) => this.#sessions.end(session, 'logout'),
+  };
+
+  readonly enroller: Enroller = {
+    account: async (session) => ({
+      identity: identityOf(session.record) ?? ('' as Identity),
+      level: this.level,
+      ...(this.phone === undefined ? {} : { phone: this.phone }),
+      enrolled: this.enrolled,
+      available: this.available.map((factor) => ({
+        factor,
+        discloses: factor === 'authy' ? [{ what: 'email', value: 'alice@example.com' }, { what: 'login-time' }] : [],
+        needsPhone: factor === 'authy',
+        replaces: this.enrolled.some((one) => one.factor === factor),
+        ...(factor === 'authy' ? { provider: 'Authy, a service of Twilio' } : {}),
+      })),
+      ...(this.draftOf === undefined ? {} : { draft: this.draftOf }),
+      needsProof: this.#needsProof(session),
+    }),
+    savePhone: async (session, input) => {
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      const read = readPhone(input);
+      if (!read.ok) return refusal(`phone-${read.problem}`);
+      this.phone = { international: read.international, country: read.phone.country, national: input.number };
+      return { ok: true };
+    },
+    begin: async (session, factor) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      if (factor === 'authy' && this.phone === undefined) return refusal('phone-missing');
+      this.draftOf = factor;
+      return { ok: true };
+    },
+    draft: async (): Promise<DraftView | undefined> => {
+      if (this.draftOf === undefined) return undefined;
+      return this.draftOf === 'totp'
+        ? {
+            factor: 'totp',
+            digits: DIGITS.totp,
+            channels: [],
+            instructions: {
+              totp: {
+                uri: 'otpauth://totp/Lucy:alice?secret=ABCDEFGH&issuer=Lucy',
+                secret: 'ABCD EFGH',
+                qrSvg:
+                  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path fill="#ffffff" d="M0 0h9v9H0z"/><path stroke="#000000" d="M1 1.5h3M5 3.5h3M1 5.5h1M4 7.5h2"/></svg>',
+              },
+            },
+          }
+        : {
+            factor: 'authy',
+            provider: 'Authy, a service of Twilio',
+            digits: DIGITS.authy,
+            channels: ['sms', 'call'],
+            instructions: { phoneEnding: '67' },
+          };
+    },
+    sendToDraft: async (_session, channel, insist) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      this.sent.push({ what: 'draft', channel, insist });
+      return { ok: true, channel, ending: '67', nextAt: this.#clock.now() + 30_000 };
+    },
+    confirm: async (session, code) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      const factor = this.draftOf;
+      if (factor === undefined) return refusal('draft-missing');
+      const problem = this.#codeProblem(code, factor);
+      if (problem !== undefined) return problem;
+      this.enrolled.push({ id: `new-${factor}`, factor, createdAt: this.#clock.now(), mayRemove: true });
+      this.draftOf = undefined;
+      await this.#sessions.end(session, 'revoked');
+      return { ok: true, factor };
+    },
+    discard: async () => {
+      this.draftOf = undefined;
+    },
+    remove: async (session, id) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      this.enrolled = this.enrolled.filter((one) => one.id !== id);
+      return { ok: true };
+    },
+  };
+
+  readonly administration: Administration = {
+    isAdministrator: (session) => {
+      const state = session.session;
+      return (
+        state.state === 'verified' && state.grounds.how === 'factor' && this.administrators.has(String(state.identity))
+      );
+    },
+    users: async (_session, search, page) => {
+      const found = this.rows.filter((row) => row.identity.includes(search));
+      const rows = found.slice((page - 1) * this.pageSize, page * this.pageSize);
+      return { ok: true, rows, total: found.length };
+    },
+    reset: async (session, identity, reason) => this.#act(session, 'reset', identity, reason) ?? { ok: true },
+    unlock: async (session, identity, reason) => this.#act(session, 'unlock', identity, reason) ?? { ok: true },
+    endSessions: async (session, identity, reason) =>
+      this.#act(session, 'end-sessions', identity, reason) ?? { ok: true, count: 2 },
+  };
+
+  #act(session: LiveSession, action: string, identity: string, reason: string): Refusal | undefined {
+    if (!this.administration.isAdministrator(session)) return refusal('not-an-administrator');
+    if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+    if (!this.rows.some((row) => row.identity === identity)) return refusal('user-unknown');
+    this.acted.push({ action, identity, reason });
+    return undefined;
+  }
+}
