@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countries, ending, readPhone } from '../../src/phone/phone.ts';
+import { countries, ending, formatPhone, readPhone } from '../../src/phone/phone.ts';
 
 const swiss = { e164: '+41791234567', callingCode: '41', country: 'CH' };
 
@@ -119,4 +119,10 @@ describe('the country list', () => {
 
 it('shows two digits of a number and no more', () => {
   expect(ending(swiss)).toBe('67');
+});
+
+it('a stored number fills the form again in both spellings, also one that the rules no longer know', () => {
+  expect(formatPhone(swiss)).toEqual({ international: '+41 79 123 45 67', national: '079 123 45 67', country: 'CH' });
+  const old = { e164: '+41000', callingCode: '41', country: 'CH' };
+  expect(formatPhone(old)).toEqual({ international: '+41000', national: '+41000', country: 'CH' });
 });
