@@ -16,6 +16,8 @@ export interface RouteQuestion {
   readonly onPublicHost: boolean;
   /** Address of the client, for `service` rules. */
   readonly client: string;
+  /** Host that was asked for, lower case and without port; a rule with `hosts` opens nothing without it. */
+  readonly host?: string;
 }
 
 export interface RouteAnswer {
@@ -32,6 +34,11 @@ export interface LoginMatch {
   readonly user: string | undefined;
   /** A user or password field that the application might read differently than we do (attacks 28 to 31): refuse with 400. */
   readonly ambiguous: boolean;
+  /**
+   * The body is of a type that is not read here, and might hold a login: 415, unless the session is verified and whoami is
+   * asked again after unsafe requests. `ambiguous` is true as well, so that who does not look here refuses.
+   */
+  readonly unreadable?: true;
 }
 
 /** A buffered answer of the application. Header names in lower case; order and duplicates kept. */

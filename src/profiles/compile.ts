@@ -1,0 +1,89 @@
+/**
+ * From the data of a profile to the questions that a request asks of it. The order in `route` is the whole policy: an
+ * explicit protected rule, then logins, then the first rule that opens, then the default (I1).
+ */
+import { condition, hasBody } from './conditions.ts';
+import { compileForbiddenInQuery, compileReadable, compileRolling } from './cookies.ts';
+import { compileIdentity } from './identity.ts';
+import { compileJudge, compileLoginRequest, compileOracle, matchLogins } from './login.ts';
+import { anyOf, hostMatcher } from './patterns.ts';
+import type { Profile, RouteAnswer, RouteQuestion } from './profile.ts';
+import { compileRoute, methodMatcher, type PlaceMatcher, pathMatcher } from './routes.ts';
+import { type ProfileData, profileSchema } from './schema.ts';
+import { compileSignOut } from './sign-out.ts';
+import { compileWhoami } from './whoami.ts';
+
+/** @throws ZodError when the data breaks the contract; load.ts tells where. */
+export function profileFrom(raw: unknown): Profile {
+  return compileProfile(profileSchema.parse(raw));
+}
+
+export function compileProfile(data: ProfileData): Profile {
+  const identify = compileIdentity(data.identity);
+  const rules = data.routes.map(compileRoute);
+  const logins = data.login.requests.map(compileLoginRequest);
+  const oracles = data.login.ignore.map(compileOracle);
+  const logouts = data.logout.map((rule) => ({
+    place: pathMatcher(rule.path),
+    methodFits: methodMatcher(rule.method === undefined ? undefined : [rule.method]),
+    when: condition(rule.when),
+    readsBody: rule.when !== undefined,
+  }));
+  const bodyPlaces: readonly PlaceMatcher[] = [
+    ...rules.filter((rule) => rule.readsBody).map((rule) => rule.place),
+    ...logins.filter((login) => !login.inQuery).map((login) => login.place),
+    ...oracles.flatMap((oracle) => oracle.place ?? []),
+    ...logouts.filter((logout) => logout.readsBody).map((logout) => logout.place),
+  ];
+
+  const isLogout = (question: RouteQuestion): boolean =>
+    logouts.some(
+      ({ place, methodFits, when }) =>
+        methodFits(question.method) && place.exact(question.path) && when(question) !== 'no',
+    );
+  const mightBeLogin = (question: RouteQuestion): boolean => logins.some((login) => login.mightMatch(question));
+
+  /** Nobody logs in on a campaign domain: what would be a login anywhere else is closed there, in every reading of it. */
+  const onPublicHost = (question: RouteQuestion): RouteAnswer['class'] => {
+    const closed = (rule: (typeof rules)[number]): boolean =>
+      (rule.class === 'protected' || rule.class === 'login') && rule.mightMatch(question);
+    if (rules.some(closed) || mightBeLogin(question)) return 'protected';
+    if (logouts.some(({ place, when }) => place.wide(question.path) && when(question) !== 'no')) return 'protected';
+    return rules.find((rule) => rule.matches(question))?.class === 'service' ? 'service' : 'public';
+  };
+
+  const onOwnHost = (question: RouteQuestion, isAttempt: boolean): RouteAnswer['class'] => {
+    const rule = rules.find((candidate) => candidate.matches(question));
+    if (rule?.class === 'protected') return 'protected';
+    if (isAttempt) return 'login';
+    const routeClass = rule?.class ?? data.access;
+    // Another case, or something after the path: not the login that we know, and nothing that is open.
+    return routeClass !== 'login' && mightBeLogin(question) ? 'protected' : routeClass;
+  };
+
+  return {
+    name: data.name,
+    home: data.home,
+    loginPage: data.login.page,
+    upstreamHost: data.upstreamHost,
+    isPublicHost: anyOf(data.hosts.public.map(hostMatcher)),
+    readsBody: (method, path) => hasBody(method) && bodyPlaces.some((place) => place.wide(path)),
+    route(question) {
+      const login = matchLogins(logins, question);
+      const isOracle = oracles.some((oracle) => oracle.matches(question, login !== undefined));
+      const routeClass = question.onPublicHost
+        ? onPublicHost(question)
+        : onOwnHost(question, login !== undefined || isOracle);
+      const answer = { class: routeClass, isLogout: isLogout(question), isOracle };
+      return login === undefined ? answer : { ...answer, login };
+    },
+    judge: compileJudge(data.login),
+    whoami: data.whoami === undefined ? undefined : compileWhoami(data.whoami, identify),
+    signOut: compileSignOut(data),
+    isReadable: compileReadable(data.cookies),
+    isRolling: compileRolling(data.cookies),
+    isForbiddenInQuery: compileForbiddenInQuery(data.cookies, logins),
+    identify,
+    hintMustMatch: data.identity.hint === 'match',
+  };
+}
