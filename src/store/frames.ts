@@ -9,7 +9,9 @@ import { crc32 } from 'node:zlib';
 const HEAD_BYTES = 27;
 const HEAD = /^([0-9a-f]{8}) ([0-9a-f]{8}) ([0-9a-f]{8}) $/;
 const PART_OF_HEAD = /^[0-9a-f ]*$/;
+const LENGTH_DIGITS = 8;
 const NEWLINE = 0x0a;
+const BLANK = 0x20;
 const NUL = 0x00;
 
 /** @param payload printable ASCII, at most 4 GiB */
@@ -59,8 +61,8 @@ function frameAt(bytes: Buffer, start: number): { readonly payload: string; read
 function isTorn(bytes: Buffer, start: number, frame: 'short' | 'bad'): boolean {
   if (frame === 'bad' && !bytes.includes(NUL, start)) return false;
   // The next write begins only after the last one is durable: a later whole frame proves that this one was confirmed.
-  for (let at = bytes.indexOf(NEWLINE, start); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) {
-    if (at + 1 < bytes.length && typeof frameAt(bytes, at + 1) === 'object') return false;
+  for (let at = bytes.indexOf(BLANK, start + 1); at !== -1; at = bytes.indexOf(BLANK, at + 1)) {
+    if (at - LENGTH_DIGITS > start && typeof frameAt(bytes, at - LENGTH_DIGITS) === 'object') return false;
   }
   return true;
 }
