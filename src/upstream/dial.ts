@@ -1,0 +1,68 @@
+/**
+ * Makes connections to the application, for the pool and for tunnels alike. A socket is handed over when it may be written
+ * to (TLS checked), never before; nothing is written here.
+ */
+import { connect as connectPlain, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectSecure, type TLSSocket } from 'node:tls';
+import type { Clock } from '../clock.ts';
+import type { Destination } from './destination.ts';
+import type { Trust } from './tls.ts';
+
+export interface Dialler {
+  readonly to: Destination;
+  /** Only for https. */
+  readonly trust: Trust | undefined;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** Errors of a socket that had brought an answer before: a kept-alive connection that died, not an application that refuses. */
+const afterAnAnswer = new WeakSet<Error>();
+
+/** Whether the connection that failed so had worked before; only then may an idempotent request be sent again. */
+export function diedIdle(error: Error): boolean {
+  return afterAnAnswer.has(error);
+}
+
+/** Calls back once, with a connected socket or with the reason. The returned socket may be destroyed at any time. */
+export function dial(dialler: Dialler, callback: (error: Error | null, socket: Socket) => void): Socket {
+  const { to, trust, clock, timeoutMs } = dialler;
+  const where: TcpNetConnectOpts & { highWaterMark: number } = {
+    host: to.host,
+    port: to.port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    highWaterMark: 65_536,
+  };
+  let waiting = true;
+  const settle = (error: Error | null): void => {
+    if (!waiting) return;
+    waiting = false;
+    cancel();
+    if (error !== null && !socket.destroyed) socket.destroy();
+    callback(error, socket);
+  };
+  let socket: Socket;
+  if (trust === undefined) {
+    socket = connectPlain(where, () => settle(null));
+  } else {
+    const secure: TLSSocket = connectSecure({ ...where, ...trust.options }, () =>
+      settle(trust.trusts(secure) ? null : new Error('the certificate of the upstream is not the pinned one')),
+    );
+    socket = secure;
+  }
+  const cancel = clock.after(timeoutMs, () => settle(new Error('the upstream did not accept a connection in time')));
+  socket.on('error', onError);
+  socket.on('error', settle);
+  socket.on('close', () => settle(new Error('the connection was closed before it was made')));
+  return socket;
+}
+
+/** Runs before any other listener of the socket, since it is the first. */
+function onError(this: Socket, error: NodeJS.ErrnoException): void {
+  if (this.bytesRead > 0) afterAnAnswer.add(error);
+  // undici takes a reset for the regular end of an answer that lasts until the connection closes. It is a cut, and a cut
+  // answer must never look complete; under another code it is one.
+  if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
+}

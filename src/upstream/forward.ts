@@ -1,0 +1,299 @@
+/**
+ * One exchange: a request streams to the application, its answer streams back. One object per request, no promise unless an
+ * answer is held, and a cut answer never looks complete. It decides nothing: `onHead` does.
+ */
+import type { ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import type { Dispatcher } from 'undici';
+import { failureOf } from './failure.ts';
+import { type Line, mayRepeat, type Request } from './line.ts';
+import { answerHead } from './response-headers.ts';
+import { announcesBody, Upload } from './upload.ts';
+import { type AnswerHead, type FlatHeaders, type Forwarding, type Running, UpstreamError } from './upstream.ts';
+
+export function forward(line: Line, forwarding: Forwarding, holdBytes: number): Running {
+  const exchange = new Exchange(line, forwarding, holdBytes);
+  exchange.begin();
+  return exchange;
+}
+
+type State =
+  | 'asking' // no head yet
+  | 'held' // the head is here, its ruling is not; nothing was sent
+  | 'sending' // the head was given to the client
+  | 'over';
+
+class Exchange implements Dispatcher.DispatchHandler, Running {
+  readonly #line: Line;
+  readonly #forwarding: Forwarding;
+  readonly #holdBytes: number;
+  readonly #request: Request;
+  #state: State = 'asking';
+  #repeats = 0;
+  /** Inside `begin`: callbacks wait for the next tick, so that the caller holds the `Running` before he is called. */
+  #beginning = true;
+  /** Upstream bytes of the answer have been seen; from here on nothing is sent twice. */
+  #answered = false;
+  /** We want nothing more from the application; whatever undici still reports is not news. */
+  #stopped = false;
+  /** The application's answer is complete. */
+  #complete = false;
+  #bodyBegan = false;
+  #paused = false;
+  #drains = false;
+  #abortUpstream: ((error?: Error) => void) | undefined;
+  #resumeUpstream: (() => void) | undefined;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #failure: UpstreamError | undefined;
+
+  constructor(line: Line, forwarding: Forwarding, holdBytes: number) {
+    this.#line = line;
+    this.#forwarding = forwarding;
+    this.#holdBytes = holdBytes;
+    this.#request = {
+      method: forwarding.req.method ?? 'GET',
+      path: forwarding.target,
+      headers: forwarding.headers,
+      body: bodyOf(forwarding),
+    };
+  }
+
+  begin(): void {
+    const { req, res } = this.#forwarding;
+    res.on('close', this.#onClientClose);
+    // Behind an earlier request of the same connection `res` has no socket yet, and would not hear of its end.
+    if (res.socket === null) req.socket.on('close', this.#onClientClose);
+    if (res.destroyed || res.socket?.destroyed) {
+      this.#stop();
+      this.#fail(new UpstreamError('aborted'));
+    } else {
+      this.#line.send(this.#request, 0, this);
+    }
+    this.#beginning = false;
+  }
+
+  abort(): void {
+    if (this.#state === 'over') return;
+    this.#stop();
+    if (this.#state === 'sending') this.#forwarding.res.destroy();
+    else this.#broke(new UpstreamError('aborted'));
+  }
+
+  // What undici calls.
+
+  onConnect(abort: (error?: Error) => void): void {
+    // Thrown, not aborted: the request leaves the queue and the connection, which is innocent, stays.
+    if (this.#stopped) throw new UpstreamError('aborted');
+    this.#abortUpstream = abort;
+  }
+
+  onResponseStarted(): void {
+    this.#answered = true;
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void, message: string): boolean {
+    if (status < 200) return true; // interim answers go no further (attack 82)
+    this.#resumeUpstream = resume;
+    try {
+      const head = answerHead(status, message, raw);
+      const ruling = this.#forwarding.onHead(head);
+      if ('send' in ruling) {
+        this.#send(head, ruling.send);
+      } else {
+        this.#state = 'held';
+        this.#hold(head, ruling.hold);
+      }
+    } catch (error) {
+      this.#refuse(error);
+    }
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#state === 'sending') return this.#write(chunk);
+    if (this.#state !== 'held') return true;
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    this.#paused = this.#heldBytes >= this.#holdBytes;
+    return !this.#paused;
+  }
+
+  /** Trailers are dropped: nobody has judged them. */
+  onComplete(): void {
+    this.#complete = true;
+    if (this.#state !== 'sending') return;
+    this.#bodyBegan = true;
+    this.#forwarding.res.end();
+  }
+
+  onError(error: Error): void {
+    if (this.#stopped || this.#complete) return;
+    if (this.#state === 'asking' && mayRepeat(this.#request, this.#repeats, this.#answered, error)) {
+      this.#repeats += 1;
+      this.#line.send(this.#request, this.#repeats, this);
+      return;
+    }
+    this.#broke(failureOf(error));
+  }
+
+  // Sending.
+
+  /** @throws when Node refuses the head: it was not valid, or the caller has answered already. */
+  #send(head: AnswerHead, headers: FlatHeaders): void {
+    const { res } = this.#forwarding;
+    res.writeHead(head.status, head.message, headers);
+    this.#state = 'sending';
+    // A small answer leaves as one packet; an event stream's head leaves before its first event.
+    process.nextTick(flushHead, this);
+  }
+
+  flushHead(): void {
+    const { req, res } = this.#forwarding;
+    if (this.#bodyBegan || this.#state !== 'sending' || req.method === 'HEAD') return;
+    // Not `flushHeaders`: it encodes the head as UTF-8 and would double bytes above 0x7f.
+    res.write('', 'latin1');
+  }
+
+  #write(chunk: Buffer): boolean {
+    const { res } = this.#forwarding;
+    this.#bodyBegan = true;
+    if (res.write(chunk)) return true;
+    if (!this.#drains) {
+      this.#drains = true;
+      res.on('drain', this.#onDrain);
+    }
+    this.#paused = true;
+    return false;
+  }
+
+  readonly #onDrain = (): void => {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#resumeUpstream?.();
+  };
+
+  // Holding.
+
+  #hold(head: AnswerHead, ruling: Promise<{ readonly send: FlatHeaders } | 'taken'>): void {
+    ruling.then(
+      (settled) => (settled === 'taken' ? this.#leave() : this.#release(head, settled.send)),
+      // A ruling that failed is no permission (I6).
+      (error: unknown) => this.#refuse(new UpstreamError('malformed', { cause: error })),
+    );
+  }
+
+  #release(head: AnswerHead, headers: FlatHeaders): void {
+    // Cut while it was held: nothing was sent yet, so the client gets an honest error instead of half an answer.
+    if (this.#failure !== undefined) {
+      this.#fail(this.#failure);
+      return;
+    }
+    try {
+      this.#send(head, headers);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    const { res } = this.#forwarding;
+    const wasPaused = this.#paused;
+    let flowing = true;
+    for (const chunk of this.#held) flowing = this.#write(chunk);
+    this.#held = [];
+    if (this.#complete) {
+      this.#bodyBegan = true;
+      res.end();
+    } else if (flowing) {
+      this.#paused = false;
+      if (wasPaused) this.#resumeUpstream?.();
+    }
+  }
+
+  /** The caller answers himself: not a byte of the held answer remains. */
+  #leave(): void {
+    this.#stop();
+    this.#finish();
+  }
+
+  // Ending.
+
+  readonly #onClientClose = (): void => {
+    if (this.#state === 'sending') {
+      this.#stop();
+      this.#finish();
+    } else {
+      this.#stop();
+      this.#broke(new UpstreamError('aborted'));
+    }
+  };
+
+  /** Ends the upstream side; without effect when the answer is complete. */
+  #stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (!this.#complete) this.#abortUpstream?.();
+    if (this.#request.body instanceof Upload) this.#request.body.destroy();
+  }
+
+  /** Something that no client may see: the answer is given up and the caller answers (fail closed). */
+  #refuse(error: unknown): void {
+    if (this.#state === 'over') return;
+    this.#stop();
+    this.#fail(error instanceof UpstreamError ? error : new UpstreamError('malformed', { cause: error }));
+  }
+
+  #broke(failure: UpstreamError): void {
+    if (this.#state === 'sending') cut(this.#forwarding);
+    else if (this.#state === 'held') this.#failure ??= failure;
+    else if (this.#state === 'asking') this.#fail(failure);
+  }
+
+  #fail(failure: UpstreamError): void {
+    if (this.#beginning) {
+      process.nextTick(() => this.#fail(failure));
+      return;
+    }
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#held = [];
+    this.#letGo();
+    this.#forwarding.onFailure(failure);
+    this.#forwarding.onEnd();
+  }
+
+  #finish(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#held = [];
+    this.#letGo();
+    this.#forwarding.onEnd();
+  }
+
+  #letGo(): void {
+    const { req, res } = this.#forwarding;
+    res.off('close', this.#onClientClose);
+    req.socket.off('close', this.#onClientClose);
+    if (this.#drains) res.off('drain', this.#onDrain);
+  }
+}
+
+function flushHead(exchange: Exchange): void {
+  exchange.flushHead();
+}
+
+function bodyOf({ req, res, bodyRead, bodyComplete }: Forwarding): Buffer | Upload | null {
+  if (bodyComplete === true || (bodyRead !== undefined && req.readableEnded)) {
+    return bodyRead === undefined || bodyRead.length === 0 ? null : bodyRead;
+  }
+  if (!announcesBody(req.rawHeaders)) return null;
+  if (bodyRead !== undefined && bodyRead.length > 0) req.unshift(bodyRead);
+  return new Upload(req, res);
+}
+
+/** The client must see that this is not the end (chunks without a last one, fewer bytes than announced). */
+function cut({ req, res }: { readonly req: Forwarding['req']; readonly res: ServerResponse }): void {
+  const { socket } = res;
+  // To an HTTP/1.0 client the end of the connection is the end of the answer: only a reset says otherwise.
+  if (req.httpVersionMinor === 0 && socket !== null && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
+  else res.destroy();
+}
