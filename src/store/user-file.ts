@@ -13,6 +13,8 @@ import { StoreError, type UserRecord } from './store.ts';
 /** Identity to sealed record. A map, because an identity may be called `__proto__`. */
 export type Rows = Map<string, string>;
 
+const SEALED = /^[A-Za-z0-9._-]+$/;
+
 export interface UserFile {
   readonly content: Buffer;
   readonly rows: Rows;
@@ -24,10 +26,9 @@ export function sealUser(keys: Keys, identity: string, record: UserRecord): stri
 }
 
 export function encodeUserFile(keys: Keys, rows: Rows): Buffer {
-  const lines: string[] = [];
-  for (const [identity, sealed] of rows) lines.push(`[${JSON.stringify(identity)},"${sealed}"]`); // sealed text needs no escapes
-  const seal = keys.seal('users.json', digest(rows));
-  return Buffer.from(`{"format":1,"users":[\n${lines.join(',\n')}\n],"seal":"${seal}"}\n`);
+  const lines = linesOf(rows);
+  const seal = keys.seal('users.json', digest(lines));
+  return Buffer.concat([Buffer.from('{"format":1,"users":[\n'), lines, Buffer.from(`\n],"seal":"${seal}"}\n`)]);
 }
 
 /** @throws StoreError `damaged`, `wrong-key` or `unreadable` */
@@ -80,13 +81,19 @@ async function checkSeal(path: string, keys: Keys, rows: Rows, seal: string): Pr
     // With no record to compare, a key that opens nothing and a changed seal look the same.
     throw rows.size === 0 ? wrongKey(path) : await damaged(path, 'has a seal that was changed');
   }
-  if (!sealed.equals(digest(rows))) throw await damaged(path, 'lacks records, or holds some that do not belong there');
+  if (!sealed.equals(digest(linesOf(rows))))
+    throw await damaged(path, 'lacks records, or holds some that do not belong there');
 }
 
-function digest(rows: Rows): Buffer {
-  const hash = createHash('sha256');
-  for (const [identity, sealed] of rows) hash.update(`${JSON.stringify(identity)} ${sealed}\n`);
-  return hash.digest();
+function linesOf(rows: Rows): Buffer {
+  const lines: string[] = [];
+  // Sealed text needs no escapes, and the JSON of 1 000 of them would be most of the cost of a write.
+  for (const [identity, sealed] of rows) lines.push(`[${JSON.stringify(identity)},"${sealed}"]`);
+  return Buffer.from(lines.join(',\n'));
+}
+
+function digest(lines: Buffer): Buffer {
+  return createHash('sha256').update(lines).digest();
 }
 
 function rowsOf(users: unknown): Rows | undefined {
@@ -94,7 +101,8 @@ function rowsOf(users: unknown): Rows | undefined {
   const rows: Rows = new Map();
   for (const row of users) {
     const [identity, sealed, ...rest]: unknown[] = Array.isArray(row) ? row : [];
-    if (typeof identity !== 'string' || typeof sealed !== 'string' || rest.length > 0) return undefined;
+    if (typeof identity !== 'string' || rest.length > 0) return undefined;
+    if (typeof sealed !== 'string' || !SEALED.test(sealed)) return undefined;
     if (rows.has(identity)) return undefined;
     rows.set(identity, sealed);
   }
