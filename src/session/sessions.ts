@@ -21,6 +21,7 @@ export interface SessionLimits {
 
 export type EndReason =
   | 'logout'
+  | 'app-logout'
   | 'cancelled'
   | 'idle'
   | 'absolute'

@@ -1,0 +1,176 @@
+/** Puts the parts together: the only place besides main.ts that sees concrete ones. Reloadable rules come as one function. */
+import { randomBytes } from 'node:crypto';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { CeremonyLimits, CeremonyParts } from './ceremonies/accounts.ts';
+import { Administrator } from './ceremonies/administrator.ts';
+import { Counters } from './ceremonies/counters.ts';
+import { FactorEnroller } from './ceremonies/enroller.ts';
+import { FactorProver } from './ceremonies/prover.ts';
+import type { Clock } from './clock.ts';
+import type { Factors } from './factors/registry.ts';
+import type { Identity, PolicyLevel } from './gate/types.ts';
+import { Gateway, type Settings } from './gateway.ts';
+import { type Log, reasonOf } from './log.ts';
+import { AppQuestions } from './login/app.ts';
+import { Rechecks } from './login/recheck.ts';
+import { cookieNameFor } from './session/cookie.ts';
+import type { LiveSession } from './session/live.ts';
+import { type EndReason, type SessionLimits, Sessions } from './session/sessions.ts';
+import type { Store } from './store/store.ts';
+import type { Upstream } from './upstream/upstream.ts';
+import { createWeb } from './web/create.ts';
+import type { KeySettings, Site } from './web/web.ts';
+
+/** Everything that a reload may change. */
+export interface Rules extends Settings {
+  readonly sessions: SessionLimits;
+  readonly ceremonies: CeremonyLimits;
+  readonly factors: Factors;
+  readonly site: Site;
+  level(identity: Identity): PolicyLevel;
+  isAdmin(identity: Identity): boolean;
+}
+
+export interface Ingredients {
+  readonly rules: () => Rules;
+  readonly store: Store;
+  readonly upstream: Upstream;
+  readonly upstreamUrl: URL;
+  readonly key: KeySettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Assembled {
+  readonly gateway: Gateway;
+  readonly sessions: Sessions;
+  /** Ends the sweeping; sessions stay in the store. */
+  stop(): void;
+}
+
+/** How often sessions with open sockets are looked at, and how often all are, in ms. */
+const SWEEP_MS = 500;
+const FULL_SWEEP_EVERY = 120;
+
+export function assemble(ingredients: Ingredients): Assembled {
+  const { clock, key, log, rules, store, upstream, upstreamUrl } = ingredients;
+  const cookieName = cookieNameFor(rules().publicUrl.href);
+  const app = new AppQuestions({
+    upstream,
+    profile: () => rules().profile,
+    publicUrl: () => rules().publicUrl,
+    upstreamHost: upstreamUrl.host,
+    clock,
+    log,
+  });
+  const sessions = new Sessions({
+    store: store.sessions,
+    clock,
+    limits: () => rules().sessions,
+    onEnd: (session, reason) => ended(session, reason, app, log),
+    onWriteError: (error) => log.error('store_write_failed', { reason: reasonOf(error) }),
+  });
+  const counters = new Counters(store.counters);
+  const level = (identity: Identity) => rules().level(identity);
+  const parts: CeremonyParts = {
+    store,
+    sessions,
+    counters,
+    clock,
+    log,
+    level,
+    randomId: () => randomBytes(12).toString('base64url'),
+    limits: () => rules().ceremonies,
+    factor: (id) => rules().factors.get(id),
+    factors: () => rules().factors.list(),
+    identify: (name) => rules().profile.identify(name),
+    isAdmin: (identity) => rules().isAdmin(identity),
+  };
+  const web = createWeb({
+    ceremonies: {
+      prover: new FactorProver(parts),
+      enroller: new FactorEnroller(parts),
+      administration: new Administrator(parts),
+    },
+    sessions,
+    key,
+    site: () => rules().site,
+    cookieName,
+    clock,
+    log,
+    enabledFactors: () =>
+      rules()
+        .factors.list()
+        .map((factor) => factor.id),
+  });
+  const accept = { users: store.users, sessions, clock, log, level };
+  const rechecks = new Rechecks(app, clock, log);
+  const gateway = new Gateway({
+    settings: rules,
+    cookieName,
+    upstream,
+    upstreamHost: upstreamUrl.host,
+    sessions,
+    counters,
+    web,
+    exchange: { upstream, sessions, app, accept, clock, log },
+    pass: { upstream, upstreamOrigin: upstreamUrl.origin, sessions, app, rechecks, accept, clock, log },
+    clock,
+    log,
+  });
+  return { gateway, sessions, stop: sweepForever(sessions, clock) };
+}
+
+/** Ends the application's session with ours, when somebody was logged in there and it was not the application's own doing. */
+async function ended(session: LiveSession, reason: EndReason, app: AppQuestions, log: Log): Promise<void> {
+  if (session.session.state === 'anonymous') return;
+  log.info('session_ended', { session: session.key.slice(0, 12), reason });
+  if (reason !== 'app-logout') await app.signOut(session.jar, 'unknown');
+}
+
+function sweepForever(sessions: Sessions, clock: Clock): () => void {
+  let round = 0;
+  let cancel = (): void => {};
+  const next = (): void => {
+    cancel = clock.after(SWEEP_MS, () => {
+      round += 1;
+      sessions.sweep(round % FULL_SWEEP_EVERY === 0);
+      next();
+    });
+  };
+  next();
+  return () => cancel();
+}
+
+export interface ListenerLimits {
+  /** Bytes of a request's head. */
+  readonly maxHeaderBytes: number;
+  /** How long the head of a request may take, in ms. */
+  readonly headersTimeoutMs: number;
+}
+
+/** The HTTP server around a gateway: strict parser, limits on heads, none on bodies or on the time of a transfer. */
+export function serve(gateway: Gateway, limits: ListenerLimits, tls?: { cert: Buffer; key: Buffer }): Server {
+  const options = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: 0, // an upload may take as long as it moves
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 2_000,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  };
+  const listener: RequestListener = gateway.onRequest;
+  const server =
+    tls === undefined ? createHttpServer(options, listener) : createHttpsServer({ ...options, ...tls }, listener);
+  server.maxHeadersCount = 100;
+  server.on('checkContinue', gateway.onRequest);
+  server.on('upgrade', gateway.onUpgrade);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  });
+  return server;
+}

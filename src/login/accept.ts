@@ -1,0 +1,54 @@
+/** An accepted password becomes a pending login, an enrolment, or a verified session, as the policy says (I4). */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { standing } from '../gate/policy.ts';
+import type { Standing } from '../gate/session.ts';
+import type { Identity, LoginId, PolicyLevel, ReturnPath } from '../gate/types.ts';
+import type { Log } from '../log.ts';
+import type { LiveSession } from '../session/live.ts';
+import type { Issued, Sessions } from '../session/sessions.ts';
+import type { Collection, UserRecord } from '../store/store.ts';
+
+export interface AcceptParts {
+  readonly users: Collection<UserRecord>;
+  readonly sessions: Sessions;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly level: (identity: Identity) => PolicyLevel;
+}
+
+export interface Accepted {
+  readonly issued: Issued;
+  readonly standing: Standing;
+  readonly returnTo: ReturnPath;
+}
+
+/** @throws SessionGone, StoreError: the login is then refused, never let through (I6). */
+export async function acceptLogin(
+  parts: AcceptParts,
+  session: LiveSession,
+  identity: Identity,
+  returnTo: ReturnPath,
+): Promise<Accepted> {
+  const { clock, level, log, sessions, users } = parts;
+  const user = await users.get(identity);
+  const factorVersion = user?.factorVersion ?? 0;
+  const worth = standing(level(identity), (user?.enrolments.length ?? 0) > 0);
+  const login = {
+    id: randomBytes(16).toString('base64url') as LoginId,
+    identity,
+    acceptedAt: clock.now(),
+    returnTo,
+  };
+  const issued = await sessions.transition(
+    session,
+    { type: 'login-accepted', login, standing: worth },
+    { factorVersion },
+  );
+  log.info('authn_password_accepted', { identity, standing: worth });
+  if (worth === 'challenge') return { issued, standing: worth, returnTo };
+  // A factor may have been confirmed between our look and our write; then this password alone is not enough any more.
+  const now = await users.get(identity);
+  if ((now?.factorVersion ?? 0) === factorVersion) return { issued, standing: worth, returnTo };
+  return acceptLogin(parts, issued.session, identity, returnTo);
+}

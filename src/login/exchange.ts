@@ -1,0 +1,184 @@
+/**
+ * The login exchange: the one request that is buffered. The application gets what we parsed, its answer is judged before a
+ * byte of it moves, and if somebody logged in the browser never sees it (I2, I3, I6). One at a time per session.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../clock.ts';
+import { intercept } from '../gate/intercept.ts';
+import { returnPath } from '../gate/redirect.ts';
+import type { Identity, ReturnPath } from '../gate/types.ts';
+import type { Log } from '../log.ts';
+import type { LoginMatch, Profile } from '../profiles/profile.ts';
+import type { LiveSession } from '../session/live.ts';
+import type { Sessions } from '../session/sessions.ts';
+import type { FlatHeaders, Reply, Upstream } from '../upstream/upstream.ts';
+import { hasVaulted, vaultCookies } from './absorb.ts';
+import { type Accepted, type AcceptParts, acceptLogin } from './accept.ts';
+import { type AppQuestions, toAnswer } from './app.ts';
+
+const MAX_ANSWER_BYTES = 1_048_576;
+const ANSWER_TIMEOUT_MS = 60_000;
+
+export interface ExchangeParts {
+  readonly upstream: Upstream;
+  readonly sessions: Sessions;
+  readonly app: AppQuestions;
+  readonly accept: AcceptParts;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface ExchangeRequest {
+  readonly req: IncomingMessage;
+  readonly profile: Profile;
+  readonly session: LiveSession | undefined;
+  readonly client: string;
+  readonly path: string;
+  readonly target: string;
+  /** For a body of `body.length` bytes, with the jar's cookies. */
+  readonly headers: (cookie: string | undefined) => FlatHeaders;
+  readonly body: Buffer | undefined;
+  readonly readableCookies: string | undefined;
+  readonly login: LoginMatch | undefined;
+  readonly isOracle: boolean;
+  /** A verified session loses its rights before the application sees the password. */
+  readonly dropFirst: boolean;
+  readonly publicOrigin: string;
+}
+
+export type Exchanged =
+  /** Nobody logged in: the answer goes out, its vaulted cookies do not. */
+  | { readonly is: 'answer'; readonly reply: Reply; readonly newId: string | undefined; readonly touchedJar: boolean }
+  /** Somebody logged in. `reply` is only for a login that needs no factor. */
+  | { readonly is: 'login'; readonly accepted: Accepted; readonly reply: Reply }
+  | { readonly is: 'withheld'; readonly why: 'identity-unknown' | 'identity-mismatch' };
+
+/** @throws UpstreamError, SessionGone, StoreError */
+export async function exchangeLogin(parts: ExchangeParts, request: ExchangeRequest): Promise<Exchanged> {
+  const { session } = request;
+  if (session === undefined) return exchange(parts, request, undefined);
+  const before = session.exchange;
+  const mine = before.then(
+    () => exchange(parts, request, session),
+    () => exchange(parts, request, session),
+  );
+  session.exchange = mine.catch(() => undefined);
+  return mine;
+}
+
+async function exchange(
+  parts: ExchangeParts,
+  request: ExchangeRequest,
+  known: LiveSession | undefined,
+): Promise<Exchanged> {
+  const { clock, sessions } = parts;
+  const { profile, path } = request;
+  if (known !== undefined && request.dropFirst && known.session.state === 'verified') {
+    await sessions.transition(known, { type: 'dropped' });
+  }
+  // Two logins on one session queue here; the first may have made it pending, and a pending jar takes no more passwords.
+  if (known !== undefined && (known.ended || known.session.state !== 'anonymous')) throw new Superseded();
+
+  const cookie = joinCookies(known?.jar.header(path, clock.now()), request.readableCookies);
+  const reply = await parts.upstream.ask({
+    method: request.req.method ?? 'POST',
+    target: request.target,
+    headers: request.headers(cookie),
+    maxBytes: MAX_ANSWER_BYTES,
+    timeoutMs: ANSWER_TIMEOUT_MS,
+    ...(request.body === undefined ? {} : { body: request.body }),
+  });
+
+  let session = known;
+  let newId: string | undefined;
+  if (session === undefined && hasVaulted(reply.setCookies, profile)) {
+    const issued = sessions.create();
+    session = issued.session;
+    newId = issued.id;
+  }
+  if (session === undefined) return judgeWithoutJar(request, reply);
+  if (session.ended) throw new Superseded();
+  const touchedJar = vaultCookies(reply.setCookies, session.jar, path, clock.now(), profile);
+  sessions.save(session);
+  return judge(parts, request, session, { reply, newId, touchedJar });
+}
+
+async function judge(
+  parts: ExchangeParts,
+  request: ExchangeRequest,
+  session: LiveSession,
+  got: { reply: Reply; newId: string | undefined; touchedJar: boolean },
+): Promise<Exchanged> {
+  const { profile, login } = request;
+  const hint = hintOf(profile, login);
+  const seen = intercept({
+    verdict: login === undefined || request.isOracle ? undefined : profile.judge(toAnswer(got.reply)),
+    naming: await parts.app.whoami(session, request.client),
+    hint,
+    hintMustMatch: profile.hintMustMatch,
+  });
+  switch (seen.is) {
+    case 'no-login':
+      if (login !== undefined) parts.log.info('authn_password_refused', { client: request.client, hint });
+      return { is: 'answer', ...got };
+    case 'withhold':
+      parts.log.warn('authn_login_withheld', { client: request.client, why: seen.why, hint });
+      await parts.sessions.end(session, 'refused');
+      return { is: 'withheld', why: seen.why };
+    case 'login': {
+      if (login === undefined) parts.log.warn('authn_unlisted_login', { identity: seen.identity, path: request.path });
+      const returnTo = wayOn(session, got.reply, request);
+      const accepted = await acceptLogin(parts.accept, session, seen.identity, returnTo);
+      return { is: 'login', accepted, reply: got.reply };
+    }
+    default:
+      return seen satisfies never;
+  }
+}
+
+/** No jar, so nobody can be logged in by cookies; a login that claims success all the same is none that we could guard. */
+function judgeWithoutJar(request: ExchangeRequest, reply: Reply): Exchanged {
+  const { login, profile } = request;
+  if (login !== undefined && !request.isOracle && profile.judge(toAnswer(reply)) === 'accepted') {
+    return { is: 'withheld', why: 'identity-unknown' };
+  }
+  return { is: 'answer', reply, newId: undefined, touchedJar: false };
+}
+
+function hintOf(profile: Profile, login: LoginMatch | undefined): Identity | undefined {
+  return login?.user === undefined ? undefined : profile.identify(login.user);
+}
+
+/** Where the person wanted to go, or where the application sends everybody: our own origin only (T10). */
+export function wayOn(
+  session: LiveSession,
+  reply: Reply | undefined,
+  request: { profile: Profile; publicOrigin: string },
+): ReturnPath {
+  const { profile, publicOrigin } = request;
+  const candidates = [session.record.wanted, reply === undefined ? undefined : locationOf(reply)];
+  for (const candidate of candidates) {
+    const path = candidate === undefined ? undefined : returnPath(candidate, publicOrigin);
+    if (path !== undefined && path !== profile.loginPage) return path;
+  }
+  return (returnPath(profile.home, publicOrigin) ?? '/') as ReturnPath;
+}
+
+function locationOf(reply: Reply): string | undefined {
+  if (reply.status < 300 || reply.status > 399) return undefined;
+  const at = reply.headers.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === 'location');
+  return at < 0 ? undefined : reply.headers[at + 1];
+}
+
+export function joinCookies(jar: string | undefined, readable: string | undefined): string | undefined {
+  if (jar === undefined) return readable;
+  return readable === undefined ? jar : `${jar}; ${readable}`;
+}
+
+/** Another login on the same session was faster. */
+export class Superseded extends Error {
+  constructor() {
+    super('another login on this session was faster');
+    this.name = 'Superseded';
+  }
+}

@@ -1,0 +1,37 @@
+/** Reads the beginning of a request body, for logins and for routes that the body decides; never more than it is told to. */
+import type { IncomingMessage } from 'node:http';
+
+export interface BodyStart {
+  readonly bytes: Buffer;
+  /** The body ended within the limit. */
+  readonly complete: boolean;
+}
+
+/** Resolves with `undefined` when the client went away before the body ended. What comes after the limit stays unread in `req`. */
+export function readBodyStart(req: IncomingMessage, limit: number): Promise<BodyStart | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const done = (start: BodyStart | undefined) => {
+      req.off('data', onData);
+      req.off('end', onEnd);
+      req.off('close', onGone);
+      req.off('error', onGone);
+      req.pause();
+      resolve(start);
+    };
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > limit) done({ bytes: Buffer.concat(chunks), complete: false });
+    };
+    const onEnd = () => done({ bytes: Buffer.concat(chunks), complete: true });
+    const onGone = () => done(undefined);
+    if (req.readableEnded) return onEnd();
+    req.on('data', onData);
+    req.on('end', onEnd);
+    req.on('close', onGone);
+    req.on('error', onGone);
+    req.resume();
+  });
+}
