@@ -85,7 +85,6 @@ function answerErrors(screen: Screen): OwnMiddleware {
       await next();
     } catch (error) {
       if (error instanceof ClientGone) {
-        ctx.respond = false;
         ctx.res.destroy();
         return;
       }
