@@ -36,10 +36,12 @@ export function compileProfile(data: ProfileData): Profile {
     ...logouts.filter((logout) => logout.readsBody).map((logout) => logout.place),
   ];
 
+  // Only a certain logout ends our session: `do[save]=` beside `do=logout` is how a wiki saves a page. One that was missed
+  // shows in the next whoami.
   const isLogout = (question: RouteQuestion): boolean =>
     logouts.some(
       ({ place, methodFits, when }) =>
-        methodFits(question.method) && place.exact(question.path) && when(question) !== 'no',
+        methodFits(question.method) && place.exact(question.path) && when(question) === 'yes',
     );
   const mightBeLogin = (question: RouteQuestion): boolean => logins.some((login) => login.mightMatch(question));
 

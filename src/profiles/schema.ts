@@ -324,22 +324,6 @@ export const profileSchema = z
     }
   });
 
-/** The same keys as overrides below `upstream` in the configuration: everything optional, checked again after merging. */
-export const overridesShape = {
-  mode: shape.mode.optional(),
-  home: shape.home.optional(),
-  access: shape.access.optional(),
-  upstreamHost: shape.upstreamHost.optional(),
-  hosts: hostsShape.partial().optional(),
-  login: loginShape.partial().optional(),
-  whoami: whoamiShape.partial().optional(),
-  logout: logout.optional(),
-  signOut,
-  routes: routes.optional(),
-  cookies: cookiesShape.partial().optional(),
-  identity: identityShape.partial().optional(),
-};
-
 export type ProfileData = z.output<typeof profileSchema>;
 export type LoginRequestData = z.output<typeof loginRequest>;
 export type AnswerRuleData = z.output<typeof answerRule>;
