@@ -17,7 +17,7 @@ import { ANONYMOUS } from './gate/session.ts';
 import { type Log, reasonOf } from './log.ts';
 import { addReadable } from './login/absorb.ts';
 import type { Accepted } from './login/accept.ts';
-import { type ExchangeParts, exchangeLogin, joinCookies, Superseded } from './login/exchange.ts';
+import { type ExchangeParts, exchangeLogin, joinCookies, Superseded, withWayOn } from './login/exchange.ts';
 import { localRedirects, type PassParts, pass } from './pass.ts';
 import { type FormRead, formFields, queryFields } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
@@ -217,7 +217,8 @@ export class Gateway {
         });
       case 'login':
         if (exchanged.accepted.standing === 'pass') {
-          return this.#release(exchanged.reply, exchanged.accepted.issued.id, way);
+          const { issued, returnTo } = exchanged.accepted;
+          return this.#release(withWayOn(exchanged.reply, returnTo), issued.id, way);
         }
         return this.#loggedIn(exchanged.accepted, way);
       default:

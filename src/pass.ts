@@ -151,7 +151,9 @@ class Passing {
     const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
     sessions.save(session);
     const own = issued?.id === undefined ? undefined : setCookie(issued.id);
-    if (!changed) return { send: this.#headersOut(head, own) };
+    // A login page that was asked for with nothing in hand logs nobody in; its first cookie needs no question.
+    const isBare = issued !== undefined && scope.target.target === profile.loginPage;
+    if (!changed || isBare) return { send: this.#headersOut(head, own) };
     const naming = await this.#parts.app.whoami(session, scope.client);
     if (session.ended || session.session.state !== 'anonymous')
       return this.#taken(() => this.#request.refuse('session-ended'));

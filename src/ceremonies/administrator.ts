@@ -45,7 +45,11 @@ export class Administrator implements Administration {
     const counts = await this.#sessionCounts();
     const rows: UserRow[] = [];
     for (const user of found.slice(first, first + PAGE_SIZE)) {
-      const lock = await this.#parts.counters.lockOf(user.identity, this.#parts.clock.now(), this.#parts.limits().guesses);
+      const lock = await this.#parts.counters.lockOf(
+        user.identity,
+        this.#parts.clock.now(),
+        this.#parts.limits().guesses,
+      );
       rows.push({
         identity: user.identity,
         factors: user.enrolments.map((enrolment) => enrolment.factor),

@@ -149,19 +149,32 @@ function hintOf(profile: Profile, login: LoginMatch | undefined): Identity | und
   return login?.user === undefined ? undefined : profile.identify(login.user);
 }
 
-/** Where the person wanted to go, or where the application sends everybody: our own origin only (T10). */
+/**
+ * Where the person wanted to go, or where the application sends everybody: our own origin only (T10). Not to the whoami page:
+ * an application that remembers the last refused page would send people there, because we asked for it in their name.
+ */
 export function wayOn(
   session: LiveSession,
   reply: Reply | undefined,
   request: { profile: Profile; publicOrigin: string },
 ): ReturnPath {
   const { profile, publicOrigin } = request;
-  const candidates = [session.record.wanted, reply === undefined ? undefined : locationOf(reply)];
-  for (const candidate of candidates) {
-    const path = candidate === undefined ? undefined : returnPath(candidate, publicOrigin);
-    if (path !== undefined && path !== profile.loginPage) return path;
-  }
+  const { wanted } = session.record;
+  const wish = wanted === undefined ? undefined : returnPath(wanted, publicOrigin);
+  if (wish !== undefined) return wish;
+  const location = reply === undefined ? undefined : locationOf(reply);
+  const sent = location === undefined ? undefined : returnPath(location, publicOrigin);
+  if (sent !== undefined && sent !== profile.loginPage && sent !== profile.whoami?.path) return sent;
   return (returnPath(profile.home, publicOrigin) ?? '/') as ReturnPath;
+}
+
+/** The same answer with its redirect, if it is one, leading where {@link wayOn} says. */
+export function withWayOn(reply: Reply, returnTo: ReturnPath): Reply {
+  if (locationOf(reply) === undefined) return reply;
+  const headers = reply.headers.map((text, index) =>
+    index % 2 === 1 && reply.headers[index - 1]?.toLowerCase() === 'location' ? returnTo : text,
+  );
+  return { ...reply, headers };
 }
 
 function locationOf(reply: Reply): string | undefined {

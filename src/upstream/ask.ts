@@ -85,6 +85,7 @@ class Asking implements Dispatcher.DispatchHandler {
       if (length > this.#question.maxBytes && this.#request.method !== 'HEAD' && status !== 304) {
         this.#fail(new UpstreamError('too-large'));
       }
+      if (status === 304) this.onComplete(); // as in forward.ts: its length is not that of a body
     } catch (error) {
       this.#fail(failureOf(error));
     }

@@ -104,6 +104,8 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
         this.#state = 'held';
         this.#hold(head, ruling.hold);
       }
+      // undici takes the length in a 304, which is that of the page not sent, for a body that is missing.
+      if (status === 304) this.onComplete();
     } catch (error) {
       this.#refuse(error);
     }
@@ -121,6 +123,7 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
 
   /** Trailers are dropped: nobody has judged them. */
   onComplete(): void {
+    if (this.#complete) return;
     this.#complete = true;
     if (this.#state !== 'sending') return;
     this.#bodyBegan = true;

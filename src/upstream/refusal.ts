@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts';
 import type { BodyReader } from './answer-body.ts';
 
 /** How long a client may take to read the last bytes. */
-const LINGER_MS = 2_000;
+const LINGER_MS = 5_000;
 
 export interface RefusalParts {
   /** Status line and header lines; framing and `Connection` are added here. */

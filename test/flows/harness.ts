@@ -1,0 +1,176 @@
+/** A whole gateway on real sockets: stand-in Lucy behind it, stand-in Authy beside it, memory store, a clock that can be moved. */
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { TOTP } from 'otpauth';
+import { type Assembled, assemble, type Rules, serve } from '../../src/assemble.ts';
+import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
+import { type StandInLucy, type StandInLucyOptions, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
+import { buildFactors } from '../../src/factors/registry.ts';
+import type { Enrolment, Identity, PolicyLevel } from '../../src/gate/types.ts';
+import { createLog } from '../../src/log.ts';
+import { loadProfile } from '../../src/profiles/load.ts';
+import { Source } from '../../src/profiles/source.ts';
+import { parseNetwork } from '../../src/request/client.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { openUpstream } from '../../src/upstream/http.ts';
+import { FakeBrowser, type Page } from '../fakes/browser.ts';
+import { TestClock } from '../fakes/clock.ts';
+
+export const ALICE = { email: 'alice@example.com', password: 'correct horse alice' };
+export const BOB = { email: 'bob@example.com', password: 'battery staple bob' };
+
+export interface HarnessOptions {
+  readonly app?: Partial<StandInLucyOptions>;
+  readonly profile?: Record<string, unknown>;
+  readonly level?: PolicyLevel;
+  readonly trustedProxies?: readonly string[];
+  readonly store?: (clock: TestClock) => Store;
+  readonly upstreamUrl?: string;
+  readonly publicUrl?: string;
+}
+
+export class Harness {
+  readonly clock: TestClock;
+  readonly app: StandInLucy;
+  readonly authy: StandInAuthy;
+  readonly store: Store;
+  readonly port: number;
+  readonly origin: string;
+  readonly assembled: Assembled;
+  readonly logged: string[];
+  readonly #close: () => Promise<void>;
+
+  private constructor(
+    fields: Omit<Harness, 'close' | 'browser' | 'enrolTotp' | 'totp' | 'logIn'> & { end: () => Promise<void> },
+  ) {
+    this.clock = fields.clock;
+    this.app = fields.app;
+    this.authy = fields.authy;
+    this.store = fields.store;
+    this.port = fields.port;
+    this.origin = fields.origin;
+    this.assembled = fields.assembled;
+    this.logged = fields.logged;
+    this.#close = fields.end;
+  }
+
+  static async start(options: HarnessOptions = {}): Promise<Harness> {
+    const clock = new TestClock();
+    const app = await startStandInLucy({ clock, ...options.app });
+    const authy = await startStandInAuthy({ apiKey: 'test-key-of-the-stand-in', clock });
+    const store = (options.store ?? memoryStore)(clock);
+    const logged: string[] = [];
+    const log = createLog('debug', { write: (line) => void logged.push(line) });
+    const upstreamUrl = new URL(options.upstreamUrl ?? app.url);
+    const upstream = openUpstream({ url: upstreamUrl.origin, clock });
+    const loaded = await loadProfile({
+      ref: 'lucy',
+      folder: '.',
+      overrides: { values: options.profile ?? {}, source: new Source('test', ''), at: [] },
+    });
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+    const { profile } = loaded;
+    const factors = buildFactors(
+      {
+        totp: { issuer: 'Lucy' },
+        authy: { apiKey: 'test-key-of-the-stand-in', baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
+      },
+      { clock, log, randomBytes },
+    );
+    let publicUrl = new URL(options.publicUrl ?? 'http://127.0.0.1');
+    const rules = (): Rules => ({
+      profile,
+      publicUrl,
+      gatewayPath: '/_2fa',
+      trustedProxies: (options.trustedProxies ?? []).map(parseNetwork),
+      loginBudgets: [{ max: 20, perMs: 600_000 }],
+      sessions: { idleMs: 1_800_000, absoluteMs: 43_200_000, pendingMs: 600_000, maxAnonymous: 100 },
+      ceremonies: {
+        guesses: { free: 5, pausesMs: [30_000, 60_000], hard: 50 },
+        perLogin: 5,
+        sends: [
+          { max: 1, perMs: 30_000 },
+          { max: 5, perMs: 3_600_000 },
+        ],
+        pendingMs: 600_000,
+        stepUpMs: 300_000,
+        draftMs: 900_000,
+      },
+      factors,
+      site: {
+        service: 'Lucy',
+        publicUrl: publicUrl.origin,
+        gatewayPath: '/_2fa',
+        home: profile.home,
+        loginPage: profile.loginPage,
+        contact: 'Ask the help desk.',
+        defaultCountry: 'CH',
+        usesProvider: true,
+      },
+      level: () => options.level ?? 'optional',
+      isAdmin: (identity: Identity) => identity === 'admin@example.com',
+    });
+    const assembled = assemble({
+      rules,
+      store,
+      upstream,
+      upstreamUrl,
+      clock,
+      log,
+      key: {
+        state: () => ({ set: true, ending: 'abcd', shared: false, editable: false }),
+        save: async () => ({ ok: false, reason: 'set-elsewhere' }),
+        check: async () => ({ ok: false, reason: 'no-key' }),
+      },
+    });
+    const server = serve(assembled.gateway, { maxHeaderBytes: 16_384, headersTimeoutMs: 10_000 });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    if (options.publicUrl === undefined) publicUrl = new URL(`http://127.0.0.1:${port}`);
+    const end = async () => {
+      assembled.stop();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await upstream.close();
+      await factors.close();
+      await app.close();
+      await authy.close();
+      await store.close();
+    };
+    return new Harness({ clock, app, authy, store, port, origin: publicUrl.origin, assembled, logged, end });
+  }
+
+  browser(headers?: Record<string, string>): FakeBrowser {
+    const extra = headers === undefined ? {} : { headers: Object.entries(headers) };
+    return new FakeBrowser({ origin: this.origin, port: this.port, ...extra });
+  }
+
+  /** Puts a TOTP factor in place without the pages, for tests that begin after enrolment. */
+  async enrolTotp(email: string, secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'): Promise<string> {
+    const enrolment: Enrolment = { id: `e-${email}`, factor: 'totp', data: { secret }, createdAt: this.clock.now() };
+    await this.store.users.update(email, () => ({
+      write: { identity: email as Identity, enrolments: [enrolment], factorVersion: 1 },
+      result: undefined,
+    }));
+    return secret;
+  }
+
+  totp(secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'): string {
+    return new TOTP({ secret, digits: 6, period: 30 }).generate({ timestamp: this.clock.now() });
+  }
+
+  /** Types a password into the application's own form, as a person does. */
+  async logIn(
+    browser: FakeBrowser,
+    who: { email: string; password: string },
+    fields: Record<string, string> = {},
+  ): Promise<Page> {
+    const form = await browser.get('/admin/login');
+    return browser.submit(form, { 'LoginForm[email]': who.email, 'LoginForm[password]': who.password, ...fields });
+  }
+
+  async close(): Promise<void> {
+    await this.#close();
+  }
+}
