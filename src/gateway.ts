@@ -279,7 +279,9 @@ export class Gateway {
   /** Sends a person to a page, and remembers where they wanted to go when that is the login page. */
   #show(page: 'login' | 'challenge' | 'enrol', way: Way): void {
     const { req, res, scope, session, settings } = way;
-    if (page !== 'login' || scope.onPublicHost) return redirect(res, this.#pageOf(page, settings));
+    // Nobody signs in on a public host; a redirect to its login page would only lead here again.
+    if (scope.onPublicHost) return this.#refuse(req, res, 'not-signed-in', true);
+    if (page !== 'login') return redirect(res, this.#pageOf(page, settings));
     const isGet = req.method === 'GET';
     const wanted = isGet ? returnPath(scope.target.target, settings.publicUrl.origin) : undefined;
     if (wanted === undefined || wanted === settings.profile.home) return redirect(res, settings.profile.loginPage);

@@ -97,9 +97,7 @@ class Passing {
     const { decision, session } = this.#request;
     this.#land();
     if (decision.guarded && session !== undefined) return this.#guarded(head, session);
-    if (decision.jar === 'own' && hasVaulted(head.setCookies, this.#request.profile)) {
-      return { hold: this.#watched(head) };
-    }
+    if (decision.jar === 'own' && this.#mayHaveLoggedIn(head)) return { hold: this.#watched(head) };
     return { send: this.#headersOut(head) };
   }
 
@@ -139,7 +137,21 @@ class Passing {
     }
   }
 
-  /** An anonymous session whose cookies change: a magic link, a single sign-on, or just a login page's first cookie. */
+  /**
+   * A GET can log in as well: a magic link, a single sign-on. It shows by a cookie, or by nothing at all when the session id
+   * stays; so with a jar in hand every page but the bare login page is asked about.
+   */
+  #mayHaveLoggedIn(head: AnswerHead): boolean {
+    const { profile, session } = this.#request;
+    if (hasVaulted(head.setCookies, profile)) return true;
+    return session !== undefined && !session.jar.isEmpty && !this.#isLoginPage();
+  }
+
+  #isLoginPage(): boolean {
+    return this.#request.scope.target.target === this.#request.profile.loginPage;
+  }
+
+  /** An anonymous session after a page that may have logged it in. */
   async #watched(head: AnswerHead): Promise<Held> {
     const { profile, scope, setCookie } = this.#request;
     const { sessions } = this.#parts;
@@ -151,9 +163,8 @@ class Passing {
     const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
     sessions.save(session);
     const own = issued?.id === undefined ? undefined : setCookie(issued.id);
-    // A login page that was asked for with nothing in hand logs nobody in; its first cookie needs no question.
-    const isBare = issued !== undefined && scope.target.target === profile.loginPage;
-    if (!changed || isBare) return { send: this.#headersOut(head, own) };
+    // The bare login page logs nobody in that came with nothing in hand; its first cookie needs no question.
+    if (this.#isLoginPage() && (issued !== undefined || !changed)) return { send: this.#headersOut(head, own) };
     const naming = await this.#parts.app.whoami(session, scope.client);
     if (session.ended || session.session.state !== 'anonymous')
       return this.#taken(() => this.#request.refuse('session-ended'));

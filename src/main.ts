@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+/** The command line, and the only file that touches the process: arguments, environment, signals, exit codes. */
+import { Command } from 'commander';
+import { systemClock } from './clock.ts';
+import { loadConfig } from './config/load.ts';
+import { startDemo } from './demo/demo.ts';
+import { formatProblems } from './profiles/problem.ts';
+import { StartError, startGateway } from './start.ts';
+
+/** 1: the configuration is wrong. 3: it is right, but the gateway cannot run. 2 is commander's for wrong usage. */
+const EXIT = { config: 1, failed: 3 } as const;
+const DRAIN_MS = 25_000;
+const DEFAULT_CONFIG = 'config/gateway.yaml';
+
+const program = new Command('lucy-2fa')
+  .description('A second factor in front of a web application that cannot be changed')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+program
+  .command('start')
+  .description('run the gateway')
+  .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+  .option('--without-upstream', 'start although the application does not answer yet', false)
+  .action((options: { config: string; withoutUpstream: boolean }) =>
+    run(async () => {
+      const started = await startGateway({
+        configPath: options.config,
+        env: process.env,
+        clock: systemClock,
+        withoutUpstream: options.withoutUpstream,
+      });
+      process.on('SIGHUP', () => void started.reload());
+      return () => started.stop(DRAIN_MS);
+    }),
+  );
+
+program
+  .command('check')
+  .description('say everything that is wrong with a configuration; exit code 1 if anything is')
+  .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+  .action(async (options: { config: string }) => {
+    const loaded = await loadConfig(options.config, process.env);
+    if (!loaded.ok) {
+      process.stderr.write(`${formatProblems(loaded.problems, options.config)}\n`);
+      process.exitCode = EXIT.config;
+      return;
+    }
+    if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings, options.config)}\n`);
+    process.stdout.write(`${options.config}: no mistakes found (profile ${loaded.profile.name})\n`);
+  });
+
+program
+  .command('demo')
+  .description('run everything on this machine: a stand-in Lucy, a stand-in Authy and the gateway')
+  .option('--port <number>', 'port of the gateway', (text) => Number.parseInt(text, 10), 8080)
+  .action((options: { port: number }) =>
+    run(async () => {
+      const demo = await startDemo({
+        host: '127.0.0.1',
+        port: Number.isInteger(options.port) ? options.port : 8080,
+        clock: systemClock,
+        print: (line) => void process.stdout.write(`${line}\n`),
+        logTo: { write: (line) => void process.stderr.write(line) },
+      });
+      return () => demo.stop();
+    }),
+  );
+
+/** Runs until a signal comes; the first one drains, a second one ends at once. */
+async function run(start: () => Promise<() => Promise<void>>): Promise<void> {
+  // Timers of the gateway keep nobody alive; this one does, until the listener (or the end) takes over.
+  const alive = setInterval(() => {}, 60_000);
+  let stopping = false;
+  let stop: (() => Promise<void>) | undefined;
+  let asked = false;
+  const end = (): void => {
+    asked = true;
+    if (stop === undefined) return;
+    if (stopping) process.exit(EXIT.failed);
+    stopping = true;
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`lucy-2fa: ${error.stack ?? error.message}\n`);
+  });
+  process.on('unhandledRejection', (reason) => {
+    process.stderr.write(`lucy-2fa: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}\n`);
+  });
+  try {
+    stop = await start();
+  } catch (error) {
+    clearInterval(alive);
+    fail(error);
+  }
+  if (asked) end();
+}
+
+function fail(error: unknown): never {
+  if (error instanceof StartError) {
+    process.stderr.write(`lucy-2fa: ${error.message}\n`);
+    process.exit(error.code === 'config' ? EXIT.config : EXIT.failed);
+  }
+  process.stderr.write(`lucy-2fa: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(EXIT.failed);
+}
+
+await program.parseAsync();

@@ -1,0 +1,19 @@
+/** /livez and /readyz on a listener of their own: two words, no data, never on the public port (attack "magic client strings"). */
+import { createServer, type Server } from 'node:http';
+
+export function serveManagement(storeHealthy: () => boolean, upstreamReachable: () => Promise<boolean>): Server {
+  return createServer((req, res) => {
+    const answer = (status: number, text: string): void => {
+      res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+      res.end(req.method === 'HEAD' ? undefined : `${text}\n`);
+    };
+    if (req.method !== 'GET' && req.method !== 'HEAD') return answer(405, 'method not allowed');
+    if (req.url === '/livez') return answer(200, 'ok');
+    if (req.url !== '/readyz') return answer(404, 'not found');
+    if (!storeHealthy()) return answer(503, 'store');
+    upstreamReachable().then(
+      (reachable) => answer(reachable ? 200 : 503, reachable ? 'ok' : 'upstream'),
+      () => answer(503, 'upstream'),
+    );
+  });
+}

@@ -1,0 +1,249 @@
+/**
+ * From a config file to a running gateway, and back: opens what must be open, reloads what may change, drains what must end.
+ * Every failure at start is a StartError with one sentence; nothing here touches the process.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { assemble, type Rules, serve } from './assemble.ts';
+import type { Clock } from './clock.ts';
+import { type LoadedConfig, loadConfig } from './config/load.ts';
+import { watchConfig } from './config/watch.ts';
+import { keySettings } from './key-settings.ts';
+import { createLog, type Log, reasonOf } from './log.ts';
+import { serveManagement } from './management.ts';
+import { formatProblems, type Problem } from './profiles/problem.ts';
+import { rulesFrom } from './rules.ts';
+import { openKeys } from './store/keys.ts';
+import { hasStore, openStore } from './store/open.ts';
+import { type Store, StoreError } from './store/store.ts';
+import { openUpstream } from './upstream/http.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+export type StartFailure = 'config' | 'store' | 'upstream' | 'listen' | 'tls';
+
+export class StartError extends Error {
+  readonly code: StartFailure;
+  constructor(code: StartFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StartError';
+    this.code = code;
+  }
+}
+
+export interface StartOptions {
+  readonly configPath: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Starts although the application does not answer; it is asked again with each request. */
+  readonly withoutUpstream: boolean;
+  /** Where the log goes; standard output when absent. */
+  readonly logTo?: { write(line: string): void };
+}
+
+export interface Started {
+  /** `http://127.0.0.1:8080`, as it really listens. */
+  readonly address: string;
+  readonly publicUrl: string;
+  reload(): Promise<void>;
+  /** Lets requests finish for at most `drainMs`, then ends what is left. Sessions stay. */
+  stop(drainMs: number): Promise<void>;
+}
+
+const UPSTREAM_PATIENCE_MS = 10_000;
+const UPSTREAM_TRY_MS = 2_000;
+
+export async function startGateway(options: StartOptions): Promise<Started> {
+  const { clock, configPath, env } = options;
+  const loaded = await loadConfig(configPath, env);
+  if (!loaded.ok) throw new StartError('config', formatProblems(loaded.problems, configPath));
+  const { config } = loaded;
+  const log = createLog(config.log.level, options.logTo);
+  warn(log, loaded.warnings);
+
+  const store = await open(loaded, clock, log);
+  const cleanUp: (() => Promise<unknown>)[] = [() => store.close()];
+  try {
+    const upstreamUrl = new URL(config.upstream.url);
+    const upstream = await openChecked(loaded, clock, options.withoutUpstream, log);
+    cleanUp.push(() => upstream.close());
+
+    let current: { readonly loaded: LoadedConfig; readonly rules: Rules } = {
+      loaded,
+      rules: rulesFrom(loaded, { clock, log, randomBytes }),
+    };
+    cleanUp.push(() => current.rules.factors.close());
+    const reload = async (): Promise<readonly Problem[]> => {
+      const next = await loadConfig(configPath, env);
+      if (!next.ok) {
+        log.error('config_reload_refused', { problems: formatProblems(next.problems, configPath) });
+        return next.problems;
+      }
+      warn(log, next.warnings);
+      const fixed = unchangeable(current.loaded, next);
+      if (fixed.length > 0) log.warn('config_restart_needed', { keys: fixed });
+      const old = current;
+      current = { loaded: next, rules: rulesFrom(keepFixed(old.loaded, next), { clock, log, randomBytes }) };
+      await old.rules.factors.close();
+      log.info('config_reloaded');
+      return [];
+    };
+
+    const key = keySettings({ configPath, env, clock, log, loaded: () => current.loaded, reload });
+    const assembled = assemble({ rules: () => current.rules, store, upstream, upstreamUrl, key, clock, log });
+    const tls = await readTls(config.listen.tls);
+    const limits = { maxHeaderBytes: config.limits.headerBytes, headersTimeoutMs: config.limits.headersTimeout };
+    const server = serve(assembled.gateway, limits, tls);
+    await listen(server, config.listen.host, config.listen.port);
+    cleanUp.push(async () => server.close());
+    const management =
+      config.management === undefined
+        ? undefined
+        : serveManagement(
+            () => store.healthy(),
+            () => upstream.reachable(UPSTREAM_TRY_MS),
+          );
+    if (management !== undefined && config.management !== undefined) {
+      await listen(management, config.management.host, config.management.port);
+    }
+    const watcher = watchConfig(configPath, clock, () => void reload());
+    const address = addressOf(server, tls !== undefined);
+    log.info('sys_startup', { address, publicUrl: config.publicUrl, profile: loaded.profile.name });
+
+    return {
+      address,
+      publicUrl: config.publicUrl,
+      reload: async () => void (await reload()),
+      async stop(drainMs) {
+        watcher.close();
+        assembled.stop();
+        log.info('sys_shutdown');
+        await drain(server, drainMs, clock);
+        management?.close();
+        await upstream.close();
+        await current.rules.factors.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    for (const close of cleanUp.reverse()) await close().catch(() => {});
+    throw error;
+  }
+}
+
+async function open({ config }: LoadedConfig, clock: Clock, log: Log): Promise<Store> {
+  try {
+    const { path } = config.store;
+    // A new key beside old data would read as a loss of everything: only an empty folder gets one.
+    const keys = await openKeys(config.secrets.keyFile, { create: !(await hasStore(path)) });
+    return await openStore({
+      kind: 'lowdb',
+      path,
+      keys,
+      clock,
+      onNote: (note) =>
+        log[note.note === 'trouble' ? 'error' : 'info'](`store_${note.note.replaceAll('-', '_')}`, { ...note }),
+    });
+  } catch (error) {
+    if (error instanceof StoreError) throw new StartError('store', error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function openChecked(
+  { config, profile }: LoadedConfig,
+  clock: Clock,
+  withoutUpstream: boolean,
+  log: Log,
+): Promise<Upstream> {
+  const { url, ca, pin, servername, timeouts, connections } = config.upstream;
+  const upstream = openUpstream({
+    url,
+    clock,
+    connections,
+    connectTimeoutMs: timeouts.connect,
+    headersTimeoutMs: timeouts.headers,
+    ...(ca === undefined ? {} : { ca }),
+    ...(pin === undefined ? {} : { pin }),
+    ...(servername === undefined ? {} : { servername }),
+  });
+  const until = clock.now() + UPSTREAM_PATIENCE_MS;
+  for (;;) {
+    if (await upstream.reachable(UPSTREAM_TRY_MS)) return upstream;
+    if (withoutUpstream) {
+      log.warn('upstream_failed', { reason: `${profile.name} does not answer at ${url}` });
+      return upstream;
+    }
+    if (clock.now() >= until) break;
+    await new Promise<void>((resolve) => void clock.after(500, resolve));
+  }
+  await upstream.close();
+  throw new StartError(
+    'upstream',
+    `The application does not answer at ${url} (upstream.url); start it first, or start with --without-upstream.`,
+  );
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why =
+        error.code === 'EADDRINUSE'
+          ? 'is in use by another program; stop it or choose another port'
+          : error.code === 'EACCES'
+            ? 'may not be used without more rights; choose a port above 1023 or allow it'
+            : `cannot be used (${error.code ?? error.message})`;
+      reject(new StartError('listen', `${host} port ${port} ${why}.`, { cause: error }));
+    });
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+/** New connections are refused, running requests finish, tunnels and idle connections end. */
+async function drain(server: Server, drainMs: number, clock: Clock): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const late = new Promise<void>((resolve) => void clock.after(drainMs, resolve));
+  await Promise.race([closed, late]);
+  server.closeAllConnections();
+}
+
+async function readTls(
+  files: { cert: string; key: string } | undefined,
+): Promise<{ cert: Buffer; key: Buffer } | undefined> {
+  if (files === undefined) return undefined;
+  try {
+    return { cert: await readFile(files.cert), key: await readFile(files.key) };
+  } catch (error) {
+    throw new StartError('tls', `The certificate or key of listen.tls cannot be read: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function addressOf(server: Server, secure: boolean): string {
+  const { address, port } = server.address() as AddressInfo;
+  return `${secure ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+function warn(log: Log, warnings: readonly Problem[]): void {
+  for (const { path, rule } of warnings) log.warn('config_warning', { path, rule });
+}
+
+/** Keys that are read once; a reload that changes them says so and keeps the old value. */
+function unchangeable(before: LoadedConfig, after: LoadedConfig): string[] {
+  const keys = ['listen', 'publicUrl', 'store', 'secrets', 'management'] as const;
+  const changed: string[] = keys.filter(
+    (key) => JSON.stringify(before.config[key]) !== JSON.stringify(after.config[key]),
+  );
+  if (before.config.upstream.url !== after.config.upstream.url) changed.push('upstream.url');
+  return changed;
+}
+
+function keepFixed(before: LoadedConfig, after: LoadedConfig): LoadedConfig {
+  return { ...after, config: { ...after.config, publicUrl: before.config.publicUrl } };
+}
