@@ -195,13 +195,17 @@ class Passing {
 
   async #taken(answer: () => void): Promise<'taken'> {
     // One turn later, so that the forwarder has let go of the response before somebody else writes to it.
-    setImmediate(answer);
+    const { res } = this.#request;
+    setImmediate(() => {
+      if (!res.headersSent && !res.destroyed) answer();
+    });
     return 'taken';
   }
 
   #onFailure(error: UpstreamError): void {
-    const { refuse, scope } = this.#request;
-    if (error.code === 'aborted') return;
+    const { refuse, res, scope } = this.#request;
+    if (res.destroyed || res.headersSent) return;
+    if (error.code === 'aborted') return refuse('session-ended'); // not by the client, who is still there
     this.#parts.log.warn('upstream_failed', {
       code: error.code,
       path: scope.target.path,
