@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { assemble, type Rules, serve } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
-import { watchConfig } from './config/watch.ts';
+import { watchFile } from './watch.ts';
 import { keySettings } from './key-settings.ts';
 import { createLog, type Log, reasonOf } from './log.ts';
 import { serveManagement } from './management.ts';
@@ -107,7 +107,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     if (management !== undefined && config.management !== undefined) {
       await listen(management, config.management.host, config.management.port);
     }
-    const watcher = watchConfig(configPath, clock, () => void reload());
+    const watcher = watchFile(configPath, clock, () => void reload());
     const address = addressOf(server, tls !== undefined);
     log.info('sys_startup', { address, publicUrl: config.publicUrl, profile: loaded.profile.name });
 
