@@ -1,5 +1,5 @@
 /** The checks of single values of a profile: each says in one sentence what is wrong. Nothing is compiled or kept here. */
-import ipaddr from 'ipaddr.js';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { checkSelector } from './page.ts';
 import { canonicalTarget, isRefused } from './path.ts';
@@ -8,8 +8,11 @@ import { nameMatcher } from './patterns.ts';
 /** A path as rules see it: decoded, no query. */
 export const rulePath = z
   .string()
-  .refine((path) => path.startsWith('/'), 'a path begins with /')
-  .refine((path) => !path.includes('?'), 'a path has no query here; put the parameters into "when"')
+  .refine((path) => path.startsWith('/'), { message: 'a path begins with /', abort: true })
+  .refine((path) => !path.includes('?'), {
+    message: 'a path has no query here; put the parameters into "when"',
+    abort: true,
+  })
   .refine((path) => {
     const read = canonicalTarget(encodeURI(path).replaceAll('#', '%23'));
     return !isRefused(read) && read.path === path;
@@ -53,10 +56,12 @@ export const hostPattern = z
 
 export const cidr = z.string().refine(isCidr, 'not a network: 10.0.0.0/8, fd00::/8, or a single address');
 
+/** A network or a single address, written in full: `10.1/8` and `0x0a000001` mean something else to somebody. */
 export function isCidr(text: string): boolean {
-  if (!/^[0-9a-f.:]+(?:\/\d{1,3})?$/i.test(text)) return false;
-  if (text.includes('/')) return ipaddr.isValidCIDR(text);
-  return ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text);
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || address.includes('%') || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 /** One value or several of which any one will do. */

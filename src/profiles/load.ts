@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { compileProfile } from './compile.ts';
 import { explain, problemAt, valueAt } from './issues.ts';
 import { keysAt, profileJsonSchema } from './json-schema.ts';
-import type { Problem } from './problem.ts';
+import { inOrder, type Problem } from './problem.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileData, profileSchema } from './schema.ts';
 import { Source } from './source.ts';
@@ -55,10 +55,8 @@ export async function loadProfile({ ref, folder, overrides }: ProfileRequest): P
   if (!parsed.success) {
     const schema = profileJsonSchema();
     const found = explain(parsed.error.issues, (path) => keysAt(schema, path));
-    return {
-      ok: false,
-      problems: found.map((one) => problemAt(locate(one.path), one, valueAt(merged, one.path), true)),
-    };
+    const problems = found.map((one) => problemAt(locate(one.path), one, valueAt(merged, one.path), true));
+    return { ok: false, problems: inOrder(problems) };
   }
   const warnings = profileWarnings(parsed.data).map(({ path, rule }): Problem => {
     return { ...problemAt(locate(path), { path, rule, showValue: false }, undefined, false), severity: 'warning' };

@@ -25,6 +25,14 @@ export function dotted(path: readonly PropertyKey[]): string {
   return text;
 }
 
+/** As a person reads the files: top to bottom. */
+export function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const files = [...new Set(problems.map((problem) => problem.file))];
+  return problems.toSorted(
+    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+  );
+}
+
 const MAX_SHOWN = 60;
 
 /** A value as it may be shown: scalars, cut; of anything else only what kind it is. */
@@ -64,4 +72,19 @@ function editDistance(a: string, b: string): number {
     [before, last] = [last, row];
   }
   return last[b.length] ?? 0;
+}
+
+/**
+ * All problems as a person reads them, one a line.
+ * @param file name of the main file, which is printed before its lines as others are before theirs.
+ */
+export function formatProblems(problems: readonly Problem[], file: string): string {
+  return inOrder(problems)
+    .map((problem) => {
+      const where = `${problem.file === '' ? file : problem.file}:${problem.line}:${problem.column}`;
+      const what = problem.path === '' ? problem.rule : `${problem.path}: ${problem.rule}`;
+      const given = problem.value === undefined ? '' : `; it is ${problem.value}`;
+      return `${where} ${problem.severity === 'warning' ? 'warning: ' : ''}${what}${given}`;
+    })
+    .join('\n');
 }

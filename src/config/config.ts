@@ -1,0 +1,48 @@
+/** The configuration as the rest of the gateway gets it: checked, complete, frozen, with secrets that do not print. */
+import type { ParsedConfig } from './schema.ts';
+import type { Secret } from './secret.ts';
+
+type Authy = Omit<NonNullable<ParsedConfig['factors']['authy']>, 'apiKey' | 'emailDomain'> & {
+  readonly apiKey: Secret;
+  readonly emailDomain: string;
+};
+type Totp = Omit<Exclude<ParsedConfig['factors']['totp'], false>, 'issuer'> & { readonly issuer: string };
+
+/** Without the profile's keys: those are in the compiled profile. */
+export interface Upstream {
+  readonly url: string;
+  readonly profile: string;
+  /** PEM text. */
+  readonly ca?: string;
+  readonly pin?: string;
+  readonly servername?: string;
+  /** Milliseconds. */
+  readonly timeouts: { readonly connect: number; readonly headers: number };
+  readonly connections: number;
+}
+
+/** Times are milliseconds, paths are absolute. A factor is on when it is there. */
+export type Config = DeepReadonly<
+  Omit<ParsedConfig, 'upstream' | 'factors' | 'store' | 'policy'> & {
+    upstream: Upstream;
+    store: { kind: 'lowdb'; path: string };
+    factors: { totp?: Totp; authy?: Authy };
+    policy: Pick<ParsedConfig['policy'], 'default' | 'users'>;
+  }
+>;
+
+export type DeepReadonly<T> = T extends Secret
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+      : T;
+
+export function deepFreeze<T>(value: T): DeepReadonly<T> {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value as DeepReadonly<T>;
+}

@@ -1,0 +1,82 @@
+/** What no single key can know: keys that contradict each other (errors) and what is allowed but dangerous (warnings). */
+import { hostMatcher } from '../profiles/patterns.ts';
+import type { ProfileData } from '../profiles/schema.ts';
+import type { ParsedConfig } from './schema.ts';
+
+export interface Remark {
+  readonly path: readonly PropertyKey[];
+  readonly rule: string;
+  readonly severity: 'error' | 'warning';
+}
+
+const error = (path: readonly PropertyKey[], rule: string): Remark => ({ path, rule, severity: 'error' });
+const warning = (path: readonly PropertyKey[], rule: string): Remark => ({ path, rule, severity: 'warning' });
+
+export function crossCheck(config: ParsedConfig): readonly Remark[] {
+  const { upstream, sessions, limits, policy, factors } = config;
+  const remarks: Remark[] = [];
+  const application = new URL(upstream.url);
+  if (application.protocol === 'http:') {
+    for (const key of ['ca', 'pin', 'servername'] as const) {
+      if (upstream[key] !== undefined) remarks.push(error(['upstream', key], 'needs an https address in upstream.url'));
+    }
+    if (!isLoopback(application.hostname)) {
+      remarks.push(warning(['upstream', 'url'], 'passwords and sessions cross the network in the clear; use https'));
+    }
+  }
+  const own = new URL(config.publicUrl);
+  if (own.protocol === 'http:' && !isLoopback(own.hostname)) {
+    remarks.push(warning(['publicUrl'], 'without https passwords, codes and sessions can be read on the way'));
+  }
+  for (const [i, network] of config.trustedProxies.entries()) {
+    if (network.endsWith('/0')) {
+      remarks.push(
+        warning(['trustedProxies', i], 'every client may claim any address, and no limit per address holds'),
+      );
+    }
+  }
+  if (config.management !== undefined && !isLoopback(config.management.host)) {
+    remarks.push(warning(['management', 'host'], 'probes and metrics can be read from other machines'));
+  }
+  if (sessions.idle > sessions.absolute)
+    remarks.push(error(['sessions', 'idle'], 'must not be longer than sessions.absolute'));
+  if (sessions.pending > sessions.absolute) {
+    remarks.push(error(['sessions', 'pending'], 'must not be longer than sessions.absolute'));
+  }
+  if (limits.guesses.free > limits.guesses.hard) {
+    remarks.push(error(['limits', 'guesses', 'free'], 'must not be more than limits.guesses.hard'));
+  }
+  if (limits.sends.perHour > limits.sends.perDay) {
+    remarks.push(error(['limits', 'sends', 'perHour'], 'must not be more than limits.sends.perDay'));
+  }
+  const levels = [policy.default, ...Object.values(policy.users)];
+  if (factors.totp === false && factors.authy?.apiKey === undefined) {
+    if (levels.includes('required')) {
+      remarks.push(error(['policy'], 'requires a second factor, but every factor is off: nobody could sign in'));
+    } else {
+      remarks.push(warning(['factors'], 'every factor is off: passwords alone open the application'));
+    }
+  }
+  return remarks;
+}
+
+/** What the configuration and the profile must agree on. */
+export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData): readonly Remark[] {
+  const remarks: Remark[] = [];
+  const own = new URL(config.publicUrl).hostname;
+  const taken = profile.hosts.public.find((pattern) => pattern !== '*' && hostMatcher(pattern)(own));
+  if (taken !== undefined) {
+    remarks.push(error(['publicUrl'], 'is one of hosts.public, which are passed through without a second factor'));
+  }
+  const places = [['login', 'page', profile.login.page] as const, ['home', undefined, profile.home] as const];
+  for (const [key, inner, place] of places) {
+    if (place === config.gatewayPath || place.startsWith(`${config.gatewayPath}/`)) {
+      remarks.push(error(['gatewayPath'], `hides ${inner === undefined ? key : `${key}.${inner}`} of the application`));
+    }
+  }
+  return remarks;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,27 @@
+/** Times in the config: a number and a unit, never a bare number that somebody takes for seconds. */
+import { z } from 'zod';
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** @returns milliseconds; `undefined` for what is no duration. */
+export function parseDuration(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  const factor = unit === undefined ? undefined : UNITS[unit];
+  return factor === undefined ? undefined : Number(count) * factor;
+}
+
+/** @param least and most, written as durations themselves */
+export function duration(least: string, most: string) {
+  const [min, max] = [parseDuration(least) ?? 0, parseDuration(most) ?? Number.MAX_SAFE_INTEGER];
+  return z
+    .string()
+    .regex(/^\d{1,9}(?:ms|s|m|h|d)$/, { message: 'a time has a unit: 10s, 30m, 12h, 7d', abort: true })
+    .refine(
+      (text) => {
+        const ms = parseDuration(text) ?? 0;
+        return ms >= min && ms <= max;
+      },
+      { message: `must be between ${least} and ${most}`, abort: true },
+    )
+    .transform((text) => parseDuration(text) ?? 0);
+}

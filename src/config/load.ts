@@ -1,0 +1,205 @@
+/**
+ * From the file to a frozen configuration and a compiled profile, or to everything that is wrong with both, each with its
+ * line. A secret is never part of a problem; nothing is used of a file that has an error (I6).
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { explain, type Found, problemAt, valueAt } from '../profiles/issues.ts';
+import { keysAt } from '../profiles/json-schema.ts';
+import { loadProfile } from '../profiles/load.ts';
+import { inOrder, type Problem } from '../profiles/problem.ts';
+import type { Profile } from '../profiles/profile.ts';
+import type { ProfileData } from '../profiles/schema.ts';
+import { Source } from '../profiles/source.ts';
+import { complete, type Files } from './complete.ts';
+import type { Config } from './config.ts';
+import { checkAgainstProfile, crossCheck, type Remark } from './cross-checks.ts';
+import { configJsonSchema, OVERRIDE_KEYS } from './json-schema.ts';
+import { configSchema, type ParsedConfig } from './schema.ts';
+import { readSecret, type Secret } from './secret.ts';
+import { isKnownSharedKey } from './shared-key.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+export interface LoadedConfig {
+  readonly ok: true;
+  readonly config: Config;
+  readonly profile: Profile;
+  /** The profile as data, for those who show it. */
+  readonly profileData: ProfileData;
+  readonly warnings: readonly Problem[];
+}
+
+export type ConfigLoad = LoadedConfig | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export async function loadConfig(path: string, env: Env): Promise<ConfigLoad> {
+  try {
+    return await checkConfig(await readFile(path, 'utf8'), path, env);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    if (code === undefined) throw error;
+    const rule = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`;
+    return { ok: false, problems: [{ file: path, path: '', line: 1, column: 1, rule, severity: 'error' }] };
+  }
+}
+
+/** The same for a text that is not in its file yet. @param path where it stands, or will */
+export async function checkConfig(text: string, path: string, env: Env): Promise<ConfigLoad> {
+  const source = new Source(path, text);
+  if (source.problems.length > 0) return { ok: false, problems: source.problems };
+  const folder = dirname(resolve(path));
+  const data = source.value ?? {};
+  const problems: Problem[] = [];
+  const add = (remarks: readonly Remark[]): void => {
+    problems.push(
+      ...remarks.map((remark) => ({
+        ...report(source, data, { ...remark, showValue: false }),
+        severity: remark.severity,
+      })),
+    );
+  };
+
+  const parsed = configSchema.safeParse(data);
+  if (!parsed.success) {
+    const schema = configJsonSchema();
+    const found = explain(parsed.error.issues, (at) => keysAt(schema, at));
+    problems.push(...found.map((one) => report(source, data, one)));
+  }
+  const profile = await profileOf(source, data, folder);
+  if (profile !== undefined) problems.push(...(profile.ok ? profile.warnings : profile.problems));
+  if (!parsed.success) return { ok: false, problems: inOrder(problems) };
+
+  const config = parsed.data;
+  add(crossCheck(config));
+  if (profile?.ok === true) add(checkAgainstProfile(config, profile.data));
+  const files = await readFiles(config, env, folder);
+  add(files.remarks);
+  add(await checkKeyFile(config, path));
+  if (profile?.ok !== true || problems.some(({ severity }) => severity === 'error')) {
+    return { ok: false, problems: inOrder(problems) };
+  }
+  add(checkNames(config, profile.profile));
+  if (problems.some(({ severity }) => severity === 'error')) return { ok: false, problems: inOrder(problems) };
+  return {
+    ok: true,
+    config: complete(config, files, folder),
+    profile: profile.profile,
+    profileData: profile.data,
+    warnings: inOrder(problems),
+  };
+}
+
+function report(source: Source, data: unknown, found: Found): Problem {
+  const value = valueAt(data, found.path);
+  return problemAt(
+    { file: source.file, path: found.path, ...source.locate(found.path) },
+    found,
+    value,
+    mayShow(found.path, value),
+  );
+}
+
+/** Below a factor stand keys, and an address may have a password in it. */
+function mayShow(path: readonly PropertyKey[], value: unknown): boolean {
+  const key = String(path.at(-1));
+  if (/key|secret|password|token/i.test(key) && key !== 'insecureSharedKey') return false;
+  if (path[0] === 'factors' && path.length <= 2) return false;
+  return !(typeof value === 'string' && /\/\/[^/]*@/.test(value));
+}
+
+/** The profile is checked also when the rest has mistakes, so that one look shows everything. */
+async function profileOf(source: Source, data: unknown, folder: string) {
+  const upstream = valueAt(data, ['upstream']);
+  if (typeof upstream !== 'object' || upstream === null || Array.isArray(upstream)) return undefined;
+  const block = upstream as Record<string, unknown>;
+  const ref = block['profile'] ?? 'lucy';
+  if (typeof ref !== 'string' || ref === '') return undefined;
+  const values = Object.fromEntries(Object.entries(block).filter(([key]) => OVERRIDE_KEYS.has(key)));
+  return loadProfile({ ref, folder, overrides: { values, source, at: ['upstream'] } });
+}
+
+async function readFiles(config: ParsedConfig, env: Env, folder: string): Promise<Files & { remarks: Remark[] }> {
+  const remarks: Remark[] = [];
+  const text = async (path: readonly PropertyKey[], file: string | undefined): Promise<string | undefined> => {
+    if (file === undefined) return undefined;
+    try {
+      return await readFile(resolve(folder, file), 'utf8');
+    } catch {
+      remarks.push({ path, rule: `the file ${resolve(folder, file)} cannot be read`, severity: 'error' });
+      return undefined;
+    }
+  };
+  const ca = await text(['upstream', 'ca'], config.upstream.ca);
+  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+    remarks.push({
+      path: ['upstream', 'ca'],
+      rule: 'there is no certificate in PEM form in the file',
+      severity: 'error',
+    });
+  }
+  await text(['listen', 'tls', 'cert'], config.listen.tls?.cert);
+  await text(['listen', 'tls', 'key'], config.listen.tls?.key);
+  const authyKey = await authyKeyOf(config, env, folder, remarks);
+  return { remarks, ...(ca === undefined ? {} : { ca }), ...(authyKey === undefined ? {} : { authyKey }) };
+}
+
+async function authyKeyOf(
+  config: ParsedConfig,
+  env: Env,
+  folder: string,
+  remarks: Remark[],
+): Promise<Secret | undefined> {
+  const { authy } = config.factors;
+  if (authy?.apiKey === undefined) return undefined;
+  const path = ['factors', 'authy', 'apiKey'];
+  const read = await readSecret(authy.apiKey, env, folder);
+  if ('trouble' in read) {
+    remarks.push({ path, rule: read.trouble, severity: 'error' });
+    return undefined;
+  }
+  const key = read.secret.reveal();
+  if (!/^[\x21-\x7e]{1,200}$/.test(key)) {
+    remarks.push({
+      path,
+      rule: 'no key looks like this: it has blanks, or characters that no key has',
+      severity: 'error',
+    });
+  }
+  if (!isKnownSharedKey(key)) return read.secret;
+  remarks.push(
+    authy.insecureSharedKey
+      ? {
+          path,
+          rule: 'this is the published key: its owner learns e-mail addresses, phone numbers and login times. Use a key of your own',
+          severity: 'warning',
+        }
+      : {
+          path,
+          rule: 'this is the published key, which is for test systems only; set insecureSharedKey: true to use it all the same',
+          severity: 'error',
+        },
+  );
+  return read.secret;
+}
+
+async function checkKeyFile(config: ParsedConfig, path: string): Promise<readonly Remark[]> {
+  if (typeof config.factors.authy?.apiKey !== 'string') return [];
+  const mode = await stat(path).then(
+    (found) => found.mode,
+    () => 0,
+  );
+  if ((mode & 0o044) === 0) return [];
+  const rule = 'the key stands in a file that other accounts of this machine can read; chmod 600, or use { file: … }';
+  return [{ path: ['factors', 'authy', 'apiKey'], rule, severity: 'warning' }];
+}
+
+function checkNames(config: ParsedConfig, profile: Profile): readonly Remark[] {
+  const rule = 'cannot be the name of an account';
+  const admins = config.admins.flatMap((name, i): Remark[] =>
+    profile.identify(name) === undefined ? [{ path: ['admins', i], rule, severity: 'error' }] : [],
+  );
+  const users = Object.keys(config.policy.users).flatMap((name): Remark[] =>
+    profile.identify(name) === undefined ? [{ path: ['policy', 'users', name], rule, severity: 'error' }] : [],
+  );
+  return [...admins, ...users];
+}

@@ -1,0 +1,27 @@
+/** Names in the configuration, compared as the profile compares them. Decides nothing about a request. */
+import type { Identity, PolicyLevel } from '../gate/types.ts';
+import type { Config } from './config.ts';
+
+type Identify = (name: string) => Identity | undefined;
+
+/** A name as such goes first, then patterns in the order written, then the default. */
+export function levelsOf(policy: Config['policy'], identify: Identify): (identity: Identity) => PolicyLevel {
+  const exact = new Map<string, PolicyLevel>();
+  const patterns: { readonly expression: RegExp; readonly level: PolicyLevel }[] = [];
+  for (const [name, level] of Object.entries(policy.users)) {
+    if (name.includes('*')) patterns.push({ expression: wildcard(name, identify), level });
+    else exact.set(identify(name) ?? name, level);
+  }
+  return (identity) =>
+    exact.get(identity) ?? patterns.find(({ expression }) => expression.test(identity))?.level ?? policy.default;
+}
+
+export function adminsOf(admins: readonly string[], identify: Identify): (identity: Identity) => boolean {
+  const names = new Set<string | undefined>(admins.map((name) => identify(name)));
+  return (identity) => names.has(identity);
+}
+
+function wildcard(pattern: string, identify: Identify): RegExp {
+  const parts = (identify(pattern) ?? pattern).split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}/-]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 'su');
+}

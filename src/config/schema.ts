@@ -1,0 +1,361 @@
+/**
+ * The configuration: every key with its default, its limits and what goes wrong with it, in one place. The reference page,
+ * the JSON Schema for editors and the example are checked against this. Reads nothing, decides nothing.
+ */
+import { z } from 'zod';
+import { cidr } from '../profiles/checks.ts';
+import { overrideSchemas } from '../profiles/json-schema.ts';
+import { canonicalTarget, isRefused } from '../profiles/path.ts';
+import { duration } from './durations.ts';
+import { secretRef } from './secret.ts';
+
+const LATER = 'is not available in this version';
+
+/** A key of the contract that this version does not have: it is an error, not a setting that is silently ignored. */
+function later(name: string) {
+  return z
+    .unknown()
+    .refine((value) => value === undefined, `${name} ${LATER}`)
+    .optional()
+    .describe('Not available in this version.');
+}
+
+const port = z.int().min(0).max(65_535);
+const path = z.string().min(1);
+
+const listen = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default('0.0.0.0')
+    .describe('Address to listen on. 127.0.0.1 when another proxy is in front on this machine.'),
+  port: port.default(8080).describe('Port to listen on; 0 takes a free one.'),
+  tls: z
+    .strictObject({
+      cert: path.describe('PEM file with the certificate and its chain.'),
+      key: path.describe('PEM file with its private key.'),
+    })
+    .optional()
+    .describe('Without it the gateway speaks plain HTTP, for a proxy in front that ends TLS.'),
+});
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return (url.protocol === 'https:' || url.protocol === 'http:') && (url.origin === text || `${url.origin}/` === text);
+}
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, pathname, search, hash } = new URL(text);
+  return (
+    (protocol === 'https:' || protocol === 'http:') && username + password + search + hash === '' && pathname === '/'
+  );
+}
+
+/** Each profile key may stand here too; they are checked after merging, as one profile. */
+const overrides = Object.fromEntries(Object.keys(overrideSchemas()).map((key) => [key, z.unknown().optional()]));
+
+const upstream = z.strictObject({
+  url: z
+    .string()
+    .refine(
+      isPlainUrl,
+      'the address of the application: http://host:port or https://host:port, without path and credentials',
+    )
+    .describe('Address of the application, as the gateway reaches it. Make sure that nobody else does.'),
+  profile: z
+    .string()
+    .min(1)
+    .default('lucy')
+    .describe('Name of a shipped profile (lucy, dokuwiki, generic-php), or the path of your own.'),
+  ca: path
+    .optional()
+    .describe(
+      'PEM file with the authority that signed the certificate of the application, instead of those of the machine.',
+    ),
+  pin: z
+    .string()
+    .regex(
+      /^(?:sha256\/{1,2}[A-Za-z0-9+/]{43}=|[0-9a-fA-F]{64}|[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){31})$/,
+      'a pin is sha256/<base64> of the public key, or the SHA-256 fingerprint of the certificate in hex',
+    )
+    .optional()
+    .describe('Accept exactly this key or certificate, also when it is self-signed. There is no way to accept any.'),
+  servername: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Name in the certificate (and in SNI), when it is not the one in the URL.'),
+  timeouts: z
+    .strictObject({
+      connect: duration('100ms', '2m').default(5_000).describe('For making a connection.'),
+      headers: duration('1s', '24h')
+        .default(600_000)
+        .describe('Until the application begins its answer. Too short: reports and exports end in 504.'),
+    })
+    .prefault({})
+    .describe('How long the application may take.'),
+  connections: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(256)
+    .describe('Most connections to the application at a time; further requests wait.'),
+  ...overrides,
+});
+
+const store = z.strictObject({
+  kind: z
+    .string()
+    .refine((kind) => kind !== 'redis', { message: `redis ${LATER}`, abort: true })
+    .refine((kind) => kind === 'lowdb', 'the kind is lowdb')
+    .default('lowdb')
+    .describe('lowdb: files in one folder, for one gateway process.'),
+  path: path.default('./data').describe('Folder of the data. A second gateway on the same folder refuses to start.'),
+  url: later('redis').optional(),
+});
+
+const authy = z.strictObject({
+  apiKey: secretRef
+    .nullish()
+    .transform((ref) => ref ?? undefined)
+    .describe('The API key of your own Authy application. Without it Authy is off and nothing is sent to anybody.'),
+  baseUrl: z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+      'an address: https://api.authy.com',
+    )
+    .default('https://api.authy.com')
+    .describe('Address of the service.'),
+  insecureSharedKey: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Allows the key that a vendor once published: its owner gets e-mail addresses, phone numbers and login times. Test systems only.',
+    ),
+  locale: z
+    .string()
+    .regex(/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/, 'a language tag: de, pt-BR')
+    .optional()
+    .describe('Language of texts and calls; the choice of the service without it.'),
+  emailDomain: z
+    .string()
+    .regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/i, 'a domain name: example.com')
+    .optional()
+    .describe(
+      'Makes an e-mail address of an account name that is none, because Authy wants one. The host of publicUrl without it.',
+    ),
+  channels: z
+    .array(z.enum(['sms', 'call']))
+    .default(['sms', 'call'])
+    .describe('Ways in which a code may be sent on request. An empty list: only the app.'),
+  timeoutMs: z
+    .int()
+    .min(500)
+    .max(60_000)
+    .default(5_000)
+    .describe('For one whole call to the service, in milliseconds.'),
+});
+
+const totp = z.strictObject({
+  issuer: z
+    .string()
+    .min(1)
+    .max(100)
+    .refine((text) => !text.includes(':'), 'no colon: apps cut the name there')
+    .optional()
+    .describe('Name under which apps list the account; branding.service without it.'),
+  digits: z
+    .union([z.literal(6), z.literal(8)])
+    .default(6)
+    .describe('Digits of a code. Several apps ignore 8 and show 6; changing it later spoils what is enrolled.'),
+  skew: z
+    .union([z.literal(0), z.literal(1)])
+    .default(1)
+    .describe('Steps of 30 seconds that a clock may be off, each way. 0 refuses people whose phone is a little late.'),
+});
+
+const factors = z.strictObject({
+  totp: z
+    .union([z.literal(false), totp])
+    .prefault({})
+    .describe('Codes from an authenticator app, without any outside service. On by default; false switches it off.'),
+  authy: authy.optional().describe('Authy (Twilio): codes from its app, by text, by call.'),
+  verify: later('verify'),
+  email: later('email'),
+  passkey: later('passkey'),
+  recovery: later('recovery'),
+});
+
+const level = z.enum(['off', 'optional', 'required']);
+
+const policy = z.strictObject({
+  default: level
+    .default('optional')
+    .describe(
+      'off: never asked. optional: asked once a person has enrolled. required: who has no factor enrols at the next login.',
+    ),
+  users: z
+    .record(z.string().min(1), level)
+    .default({})
+    .describe(
+      'Levels of single identities or patterns (`*@example.com`). A name as such goes first, then patterns in order.',
+    ),
+  graceUntil: later('graceUntil'),
+  trustedBrowser: z
+    .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0) })
+    .optional()
+    .describe('Only off (days: 0) in this version.'),
+  stepUp: z
+    .array(z.unknown())
+    .max(0, `step-up routes: ${LATER}`)
+    .optional()
+    .describe('Only an empty list in this version.'),
+});
+
+const count = (most: number) => z.int().min(1).max(most);
+
+const limits = z.strictObject({
+  guesses: z
+    .strictObject({
+      free: count(20).default(5).describe('Wrong codes before the first pause.'),
+      pauses: z
+        .array(duration('1s', '24h'))
+        .min(1)
+        .default([30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000])
+        .describe('Pauses after the wrong codes that follow; the last one repeats.'),
+      hard: count(100)
+        .default(50)
+        .describe('Wrong codes in a row after which only an administrator helps (NIST SP 800-63B: at most 100).'),
+    })
+    .prefault({})
+    .describe('Guesses against one identity, over all its logins and factors.'),
+  perLogin: count(20).default(5).describe('Wrong codes that end one login, so that the password must be typed again.'),
+  sends: z
+    .strictObject({
+      gap: duration('5s', '1h').default(30_000).describe('Between two messages.'),
+      perHour: count(100).default(5).describe('Messages an hour.'),
+      perDay: count(1_000).default(10).describe('Messages a day.'),
+    })
+    .prefault({})
+    .describe(
+      'Texts and calls, for each identity and each number. Too high: somebody with a password spends your money.',
+    ),
+  logins: z
+    .strictObject({
+      perMinute: count(10_000).default(10).describe('Attempts a minute.'),
+      perHour: count(100_000).default(60).describe('Attempts an hour.'),
+    })
+    .prefault({})
+    .describe(
+      'Login attempts for each client address (/64 for IPv6). Too low: an office behind one address locks itself out.',
+    ),
+  anonymousSessions: count(1_000_000)
+    .default(10_000)
+    .describe('Sessions without a login that are kept; the oldest go first.'),
+  headerBytes: z
+    .int()
+    .min(4_096)
+    .max(262_144)
+    .default(16_384)
+    .describe('Longest head of a request, in bytes; above it the answer is 431.'),
+  headersTimeout: duration('1s', '5m').default(20_000).describe('How long the head of a request may take to arrive.'),
+});
+
+const sessions = z.strictObject({
+  idle: duration('1m', '30d')
+    .default(1_800_000)
+    .describe('Without a request for so long, a session ends. Not above the timeout of the application itself.'),
+  absolute: duration('5m', '90d').default(43_200_000).describe('A session ends after this, whatever happens.'),
+  pending: duration('1m', '1h').default(600_000).describe('How long a login waits for its code.'),
+  stepUp: duration('1m', '1h').default(300_000).describe('How fresh a proof must be to change factors.'),
+});
+
+export const configSchema = z.strictObject({
+  listen: listen.prefault({}).describe('Where the gateway listens.'),
+  publicUrl: z
+    .string()
+    .refine(isOrigin, 'the one address that people use: https://lucy.example.com, without a path')
+    .transform((text) => text.replace(/\/$/, ''))
+    .describe('The one origin that people use. Requests for another host are refused, and cookies are bound to it.'),
+  trustedProxies: z
+    .array(cidr)
+    .default([])
+    .describe(
+      'Networks of proxies in front, whose X-Forwarded-* is believed. Too wide: clients choose their own address.',
+    ),
+  gatewayPath: z
+    .string()
+    .refine((text) => {
+      const read = canonicalTarget(text);
+      return !isRefused(read) && read.target === text && read.query === '' && text.length > 1 && !text.endsWith('/');
+    }, 'a path of its own: /_2fa')
+    .default('/_2fa')
+    .describe('Everything of the gateway lives below this path. It hides what the application has there.'),
+  upstream: upstream.describe('The application. Any key of its profile may be overridden here; see docs/profiles.md.'),
+  store: store.prefault({}).describe('Where enrolments, sessions and counters live.'),
+  secrets: z
+    .strictObject({
+      keyFile: path
+        .default('./data/keys.json')
+        .describe(
+          'Keys that the data is encrypted with; made at the first start. Lost: every enrolment is lost. Keep a copy elsewhere.',
+        ),
+    })
+    .prefault({})
+    .describe('The gateway’s own keys.'),
+  factors: factors.prefault({}).describe('Kinds of proof.'),
+  policy: policy.prefault({}).describe('Who is asked for a second factor.'),
+  limits: limits.prefault({}).describe('Budgets against guessing, spending and flooding.'),
+  sessions: sessions.prefault({}).describe('How long sessions live.'),
+  admins: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Identities that may open the administration, after a second factor.'),
+  management: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        host: z.string().min(1).default('127.0.0.1').describe('Address of the probes. Not the public one.'),
+        port: port.default(9464).describe('Port of the probes.'),
+      }),
+    ])
+    .prefault({})
+    .transform((value) => (value === false ? undefined : value))
+    .describe('/livez, /readyz and /metrics, on a port of their own; false switches them off.'),
+  support: z
+    .strictObject({
+      contact: z
+        .string()
+        .min(1)
+        .max(200)
+        .optional()
+        .describe('Whom to ask when signing in does not work; shown as plain text.'),
+    })
+    .prefault({})
+    .describe('Help for people.'),
+  branding: z
+    .strictObject({
+      service: z.string().min(1).max(60).default('Lucy').describe('Name that people know the application by.'),
+      country: z
+        .string()
+        .regex(/^[A-Z]{2}$/, 'two capital letters: CH')
+        .default('US')
+        .describe('Country that is selected first for phone numbers.'),
+    })
+    .prefault({})
+    .describe('What people read on the gateway’s pages.'),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('How much is written. Never secrets, at any level.'),
+    })
+    .prefault({})
+    .describe('The log on standard output.'),
+});
+
+export type ParsedConfig = z.output<typeof configSchema>;

@@ -1,0 +1,57 @@
+/** A secret that cannot be printed by accident, and the three ways to give one. Reads files and the given environment only. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { inspect } from 'node:util';
+import { z } from 'zod';
+
+export class Secret {
+  readonly #text: string;
+  constructor(text: string) {
+    this.#text = text;
+  }
+  /** The text itself. Every call is a place to look at in a review. */
+  reveal(): string {
+    return this.#text;
+  }
+  toString(): string {
+    return '[secret]';
+  }
+  toJSON(): string {
+    return '[secret]';
+  }
+  [inspect.custom](): string {
+    return '[secret]';
+  }
+}
+
+export type SecretRef = string | { readonly env: string } | { readonly file: string };
+
+export const secretRef = z.union([
+  z.string().min(1),
+  z.strictObject({ env: z.string().min(1).describe('Name of an environment variable.') }),
+  z.strictObject({ file: z.string().min(1).describe('Path of a file, from the folder of this file.') }),
+]);
+
+export type SecretRead = { readonly secret: Secret } | { readonly trouble: string };
+
+/** @param folder that a relative file starts from. The trouble never quotes what was read. */
+export async function readSecret(
+  ref: SecretRef,
+  env: Readonly<Record<string, string | undefined>>,
+  folder: string,
+): Promise<SecretRead> {
+  if (typeof ref === 'string') return { secret: new Secret(ref) };
+  if ('env' in ref) {
+    const text = env[ref.env];
+    if (text === undefined || text.trim() === '') return { trouble: `the environment variable ${ref.env} is not set` };
+    return { secret: new Secret(text.trim()) };
+  }
+  const path = resolve(folder, ref.file);
+  try {
+    const text = (await readFile(path, 'utf8')).trim();
+    return text === '' ? { trouble: `the file ${path} is empty` } : { secret: new Secret(text) };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    return { trouble: `the file ${path} cannot be read (${code})` };
+  }
+}
