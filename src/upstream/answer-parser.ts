@@ -29,13 +29,18 @@ export class HeadReader {
    */
   push(chunk: Buffer): { readonly head: ParsedHead; readonly rest: Buffer } | undefined {
     // The last three bytes can begin the blank line; nothing before them needs a second look.
-    const from = Math.max(0, this.#bytes.length - 3);
+    const known = this.#bytes.length;
+    const from = Math.max(0, known - 3);
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     const end = this.#bytes.indexOf('\r\n\r\n', from, 'latin1');
     const length = end < 0 ? this.#bytes.length : end + 4;
     if (length > MOST_HEAD_BYTES) throw new UpstreamError('malformed');
     if (end >= 0) {
       return { head: parseHead(this.#bytes.toString('latin1', 0, end)), rest: this.#bytes.subarray(end + 4) };
+    }
+    // A lone LF would end a line for others (attack 73): no need to wait for a blank line that may never come.
+    for (let feed = this.#bytes.indexOf(10, known); feed >= 0; feed = this.#bytes.indexOf(10, feed + 1)) {
+      if (this.#bytes[feed - 1] !== 13) throw new UpstreamError('malformed');
     }
     const start = this.#bytes.toString('latin1', 0, START.length);
     if (!START.startsWith(start)) throw new UpstreamError('malformed');

@@ -2,9 +2,8 @@
  * One exchange: a request streams to the application, its answer streams back. One object per request, no promise unless an
  * answer is held, and a cut answer never looks complete. It decides nothing: `onHead` does.
  */
-import type { ServerResponse } from 'node:http';
-import { TLSSocket } from 'node:tls';
 import type { Dispatcher } from 'undici';
+import { cut } from './cut.ts';
 import { failureOf } from './failure.ts';
 import { type Line, mayRepeat, type Request } from './line.ts';
 import { answerHead } from './response-headers.ts';
@@ -246,9 +245,16 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
   }
 
   #broke(failure: UpstreamError): void {
-    if (this.#state === 'sending') cut(this.#forwarding);
+    if (this.#state === 'sending') this.#cut();
     else if (this.#state === 'held') this.#failure ??= failure;
     else if (this.#state === 'asking') this.#fail(failure);
+  }
+
+  /** The client must see that this is not the end (chunks without a last one, fewer bytes than announced, a reset). */
+  #cut(): void {
+    const { res } = this.#forwarding;
+    if (res.socket === null) res.destroy();
+    else cut(res.socket);
   }
 
   #fail(failure: UpstreamError): void {
@@ -291,12 +297,4 @@ function bodyOf({ req, res, bodyRead, bodyComplete }: Forwarding): Buffer | Uplo
   if (!announcesBody(req.rawHeaders)) return null;
   if (bodyRead !== undefined && bodyRead.length > 0) req.unshift(bodyRead);
   return new Upload(req, res);
-}
-
-/** The client must see that this is not the end (chunks without a last one, fewer bytes than announced). */
-function cut({ req, res }: { readonly req: Forwarding['req']; readonly res: ServerResponse }): void {
-  const { socket } = res;
-  // To an HTTP/1.0 client the end of the connection is the end of the answer: only a reset says otherwise.
-  if (req.httpVersionMinor === 0 && socket !== null && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
-  else res.destroy();
 }

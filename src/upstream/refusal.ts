@@ -3,11 +3,11 @@
  * client sends behind its request is read and thrown away, never passed on (attack 75).
  */
 
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { BodyReader } from './answer-body.ts';
+import { cut } from './cut.ts';
 
 /** How long a client may take to read the last bytes. */
 const LINGER_MS = 5_000;
@@ -66,10 +66,4 @@ export function part(client: Duplex, last: string, clock: Clock): void {
   client.on('close', cancel);
   client.resume();
   client.end(last, 'latin1');
-}
-
-/** A body that was cut must not look complete. */
-function cut(client: Duplex): void {
-  if (client instanceof Socket && !(client instanceof TLSSocket)) client.resetAndDestroy();
-  else client.destroy();
 }

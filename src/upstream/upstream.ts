@@ -45,16 +45,19 @@ export interface Forwarding {
   readonly res: ServerResponse;
   /** Request target as the application shall see it: path and query. */
   readonly target: string;
-  /** Complete and rebuilt; see headers.ts. */
+  /** Complete and rebuilt; see request-headers.ts. */
   readonly headers: FlatHeaders;
   /** Bytes of the body that were read already; the rest is streamed from `req` unless `bodyComplete`. */
   readonly bodyRead?: Buffer;
   readonly bodyComplete?: boolean;
   /** Called once, when the head of the answer is here and before a byte of it is sent. `taken`: the caller answers himself. */
   onHead(head: AnswerHead): HeadRuling;
-  /** Called once instead of, or after, `onHead`, when nothing was sent to the client yet: the caller answers himself. */
+  /**
+   * Called once instead of, or after, `onHead`, when nothing was sent to the client yet: the caller answers himself. While a
+   * ruling is out it waits for that, and is not called when the ruling is `taken`: nobody is asked to answer twice.
+   */
   onFailure(error: UpstreamError): void;
-  /** Called once when the exchange is over, however it ended. */
+  /** Called once when the exchange is over, however it ended; after `onFailure`. None of the three may throw. */
   onEnd(): void;
 }
 
