@@ -124,7 +124,8 @@ export function assemble(ingredients: Ingredients): Assembled {
 
 /** Ends the application's session with ours, when somebody was logged in there and it was not the application's own doing. */
 async function ended(session: LiveSession, reason: EndReason, app: AppQuestions, log: Log): Promise<void> {
-  if (session.session.state === 'anonymous') return;
+  // A refused login is still anonymous here, and logged in there.
+  if (session.session.state === 'anonymous' && reason !== 'refused') return;
   log.info('session_ended', { session: session.key.slice(0, 12), reason });
   if (reason !== 'app-logout') await app.signOut(session.jar, 'unknown');
 }

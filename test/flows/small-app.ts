@@ -1,0 +1,91 @@
+/**
+ * A very small application with a user table that a test can edit: numbers and names can change hands. It keeps everything it
+ * was sent, and protects itself from nothing.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface SmallUser {
+  readonly id: number;
+  name: string;
+  readonly password: string;
+}
+
+export interface SmallApp {
+  readonly url: string;
+  readonly users: SmallUser[];
+  readonly requests: readonly string[];
+  /** What `/me` answers to somebody who is logged in. */
+  me: (user: SmallUser) => { readonly type: string; readonly body: string };
+  close(): Promise<void>;
+}
+
+/** Overrides that turn a profile into this application's. */
+export const SMALL_PROFILE = {
+  home: '/home',
+  login: {
+    page: '/login',
+    requests: [{ method: 'POST', path: '/login', form: { user: 'user', password: 'password' } }],
+    success: [{ status: [302], locationNot: ['/login'] }],
+    failure: [{ status: 200, bodyHas: 'name="password"' }],
+    ignore: [],
+  },
+  whoami: { path: '/me', css: null, attribute: null, json: '/id', anonymous: [{ status: 401 }] },
+  logout: [{ path: '/logout' }],
+  signOut: [{ method: 'GET', path: '/logout' }],
+  routes: [{ class: 'login', methods: ['GET', 'POST'], path: '/login' }],
+  cookies: { readable: [], session: ['SID'] },
+  identity: { hint: 'ignore' },
+};
+
+const FORM = '<form method="post" action="/login"><input name="user"><input name="password" type="password"></form>';
+
+export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
+  const sessions = new Map<string, number>();
+  const requests: string[] = [];
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const body = await textOf(req);
+    requests.push(`${req.method} ${req.url}\n${JSON.stringify(req.rawHeaders)}\n${body}`);
+    const sid = /(?:^|; )SID=([0-9a-f]+)/.exec(req.headers.cookie ?? '')?.[1];
+    const user = app.users.find(({ id }) => sid !== undefined && sessions.get(sid) === id);
+    const path = req.url?.split('?', 1)[0];
+    if (path === '/login' && req.method === 'POST') {
+      const form = new URLSearchParams(body);
+      const found = app.users.find(
+        ({ name, password }) => name === form.get('user') && password === form.get('password'),
+      );
+      if (found === undefined) return void res.writeHead(200, { 'Content-Type': 'text/html' }).end(FORM);
+      const fresh = randomBytes(16).toString('hex');
+      sessions.set(fresh, found.id);
+      return void res.writeHead(302, { 'Set-Cookie': `SID=${fresh}; Path=/`, Location: '/home' }).end();
+    }
+    if (path === '/login') return void res.writeHead(200, { 'Content-Type': 'text/html' }).end(FORM);
+    if (path === '/logout' && sid !== undefined) sessions.delete(sid);
+    if (path === '/logout') return void res.writeHead(302, { Location: '/login' }).end();
+    if (user === undefined) return void res.writeHead(401).end();
+    const { type, body: page } = path === '/me' ? app.me(user) : { type: 'text/html', body: `secret-of-${user.id}-` };
+    res.writeHead(200, { 'Content-Type': type }).end(page);
+  };
+  const server = createServer((req, res) => void answer(req, res).catch(() => res.destroy()));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const app: SmallApp = {
+    url: `http://127.0.0.1:${port}`,
+    users,
+    requests,
+    me: ({ id, name }) => ({ type: 'application/json', body: JSON.stringify({ id, name }) }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return app;
+}
+
+async function textOf(req: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of req) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
