@@ -2,13 +2,15 @@
 import type { Rules } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import type { LoadedConfig } from './config/load.ts';
+import { adminsOf, levelsOf } from './config/people.ts';
+import type { AuthyOptions } from './factors/authy/options.ts';
 import { buildFactors, type FactorsOptions } from './factors/registry.ts';
-import type { Identity, PolicyLevel } from './gate/types.ts';
 import type { Log } from './log.ts';
 import { parseNetwork } from './request/client.ts';
 
-const HOUR_MS = 3_600_000;
-const DRAFT_MS = 15 * 60_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DRAFT_MS = 15 * MINUTE_MS;
 
 export interface RuleNeeds {
   readonly clock: Clock;
@@ -19,13 +21,15 @@ export interface RuleNeeds {
 export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): Rules {
   const { limits, sessions } = config;
   const publicUrl = new URL(config.publicUrl);
-  const admins = new Set(config.admins.flatMap((name) => profile.identify(name) ?? []));
   return {
     profile,
     publicUrl,
     gatewayPath: config.gatewayPath,
     trustedProxies: config.trustedProxies.map(parseNetwork),
-    loginBudgets: [{ max: limits.logins.max, perMs: limits.logins.per }],
+    loginBudgets: [
+      { max: limits.logins.perMinute, perMs: MINUTE_MS },
+      { max: limits.logins.perHour, perMs: HOUR_MS },
+    ],
     sessions: {
       idleMs: sessions.idle,
       absoluteMs: sessions.absolute,
@@ -34,7 +38,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
     },
     ceremonies: {
       guesses: { free: limits.guesses.free, pausesMs: limits.guesses.pauses, hard: limits.guesses.hard },
-      perLogin: limits.guesses.perLogin,
+      perLogin: limits.perLogin,
       sends: [
         { max: 1, perMs: limits.sends.gap },
         { max: limits.sends.perHour, perMs: HOUR_MS },
@@ -55,50 +59,21 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       defaultCountry: config.branding.country,
       usesProvider: config.factors.authy !== undefined,
     },
-    level: levels(config.policy, (name) => profile.identify(name)),
-    isAdmin: (identity) => admins.has(identity),
+    level: levelsOf(config.policy, profile.identify),
+    isAdmin: adminsOf(config.admins, profile.identify),
   };
 }
 
-function factorOptions({ factors, publicUrl }: LoadedConfig['config']): FactorsOptions {
+function factorOptions({ factors }: LoadedConfig['config']): FactorsOptions {
   const { authy, totp } = factors;
   return {
-    ...(totp === false ? {} : { totp }),
-    ...(authy === undefined
-      ? {}
-      : {
-          authy: {
-            apiKey: authy.apiKey,
-            baseUrl: authy.baseUrl,
-            timeoutMs: authy.timeout,
-            channels: authy.channels,
-            emailDomain: authy.emailDomain ?? new URL(publicUrl).hostname,
-            ...(authy.locale === undefined ? {} : { locale: authy.locale }),
-          },
-        }),
+    ...(totp === undefined ? {} : { totp }),
+    ...(authy === undefined ? {} : { authy: authyOptions(authy) }),
   };
 }
 
-/** Exact names first, then the patterns in the order they stand, then the default. */
-function levels(
-  policy: { default: PolicyLevel; users: Readonly<Record<string, PolicyLevel>> },
-  identify: (name: string) => Identity | undefined,
-): (identity: Identity) => PolicyLevel {
-  const exact = new Map<string, PolicyLevel>();
-  const patterns: { test(name: string): boolean; level: PolicyLevel }[] = [];
-  for (const [name, level] of Object.entries(policy.users)) {
-    if (!name.includes('*')) {
-      exact.set(identify(name) ?? name, level);
-      continue;
-    }
-    const source = name
-      .toLowerCase()
-      .split('*')
-      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-      .join('.*');
-    const pattern = new RegExp(`^${source}$`, 'is');
-    patterns.push({ test: (identity) => pattern.test(identity), level });
-  }
-  return (identity) =>
-    exact.get(identity) ?? patterns.find((pattern) => pattern.test(identity))?.level ?? policy.default;
+export function authyOptions(authy: NonNullable<LoadedConfig['config']['factors']['authy']>): AuthyOptions {
+  const { apiKey, baseUrl, channels, emailDomain, locale, timeoutMs } = authy;
+  const options = { apiKey: apiKey.reveal(), baseUrl, channels, emailDomain, timeoutMs };
+  return locale === undefined ? options : { ...options, locale };
 }

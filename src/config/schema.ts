@@ -324,7 +324,7 @@ export const configSchema = z.strictObject({
     ])
     .prefault({})
     .transform((value) => (value === false ? undefined : value))
-    .describe('/livez, /readyz and /metrics, on a port of their own; false switches them off.'),
+    .describe('/livez and /readyz, on a port of their own; false switches them off.'),
   support: z
     .strictObject({
       contact: z
