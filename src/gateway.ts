@@ -80,7 +80,7 @@ export class Gateway {
       this.#upgrade(req, socket, head);
     } catch (error) {
       this.#parts.log.error('upgrade_failed', { reason: reasonOf(error) });
-      refuseUpgrade(socket, 500);
+      refuseUpgrade(socket, 500, this.#parts.clock);
     }
   };
 
@@ -301,14 +301,15 @@ export class Gateway {
     const settings = this.#parts.settings();
     const { profile, publicUrl } = settings;
     const scope = readScope(req, scopeRules(settings));
-    if (typeof scope === 'string') return refuseUpgrade(socket, statusOf(scope));
+    if (typeof scope === 'string') return refuseUpgrade(socket, statusOf(scope), this.#parts.clock);
     // Browsers send cookies with sockets from any site; only pages of our own origin may open one (attack 76, RFC 6455 10.2).
     const { origin } = req.headers;
-    if (origin !== undefined && origin !== publicUrl.origin) return refuseUpgrade(socket, 403);
+    if (origin !== undefined && origin !== publicUrl.origin) return refuseUpgrade(socket, 403, this.#parts.clock);
     const cookies = this.#cookies(req, scope, profile);
     const session = this.#session(req, cookies);
     const query = queryFields(scope.target.query);
-    if (query.names().some((name) => profile.isForbiddenInQuery(name))) return refuseUpgrade(socket, 400);
+    if (query.names().some((name) => profile.isForbiddenInQuery(name)))
+      return refuseUpgrade(socket, 400, this.#parts.clock);
     const { path } = scope.target;
     const route = profile.route({
       method: 'GET',
@@ -321,7 +322,7 @@ export class Gateway {
     });
     const decision = decide(session?.session ?? ANONYMOUS, askedOf(req, scope, route, true));
     if (decision.do !== 'forward' || session === undefined || ownPathOf(scope, settings.gatewayPath) !== undefined) {
-      return refuseUpgrade(socket, 401, this.#pageOf('login', settings));
+      return refuseUpgrade(socket, 401, this.#parts.clock, this.#pageOf('login', settings));
     }
     const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
     const running = this.#parts.upstream.tunnel({

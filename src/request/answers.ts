@@ -1,6 +1,8 @@
 /** The few answers that the gate gives by itself without a page: a redirect, a refused upgrade. Never a body of the application. */
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../clock.ts';
+import { part } from '../upstream/refusal.ts';
 
 /** 303 turns any method into GET (RFC 9110 15.4.4), so that a password is never sent a second time. */
 export function redirect(res: ServerResponse, location: string, setCookie?: string): void {
@@ -24,8 +26,11 @@ const PHRASES = {
 
 export type UpgradeRefusal = keyof typeof PHRASES;
 
-/** Refuses an upgrade on the bare socket and closes it: what follows in the stream must not be read as a request (attack 75). */
-export function refuseUpgrade(socket: Duplex, status: UpgradeRefusal, challenge?: string): void {
+/**
+ * Refuses an upgrade on the bare socket and closes it: what follows in the stream must not be read as a request (attack 75).
+ * It is read and thrown away all the same, for a client that sends on and never closes would keep the socket for ever.
+ */
+export function refuseUpgrade(socket: Duplex, status: UpgradeRefusal, clock: Clock, challenge?: string): void {
   const body = JSON.stringify({
     type: 'about:blank',
     title: PHRASES[status],
@@ -39,6 +44,7 @@ export function refuseUpgrade(socket: Duplex, status: UpgradeRefusal, challenge?
     'Cache-Control: no-store',
     'Connection: close',
   ];
-  if (socket.writable) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   socket.once('error', () => socket.destroy());
+  if (socket.writable) part(socket, `${head.join('\r\n')}\r\n\r\n${body}`, clock);
+  else socket.destroy();
 }
