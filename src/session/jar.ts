@@ -109,8 +109,13 @@ export function cookieName(line: string): string | undefined {
   const pair = end === -1 ? line : line.slice(0, end);
   const equals = pair.indexOf('=');
   if (equals < 1) return undefined;
-  const name = pair.slice(0, equals).trim();
+  const name = withoutBlanks(pair.slice(0, equals));
   return TOKEN.test(name) ? name : undefined;
+}
+
+/** RFC 6265 5.2 takes blanks and tabs away; `trim` would take a no-break space too, and that is another name. */
+function withoutBlanks(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
 function parseSetCookie(line: string, requestPath: string, now: Instant): Kept | undefined {
@@ -118,7 +123,7 @@ function parseSetCookie(line: string, requestPath: string, now: Instant): Kept |
   const name = cookieName(line);
   if (name === undefined) return undefined;
   const [pair = '', ...attributes] = line.split(';');
-  const value = pair.slice(pair.indexOf('=') + 1).trim();
+  const value = withoutBlanks(pair.slice(pair.indexOf('=') + 1));
   let path = defaultPath(requestPath);
   let expires: Instant | undefined;
   let maxAge: Instant | undefined;
