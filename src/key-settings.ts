@@ -3,7 +3,7 @@
  * else there untouched, and in use at once.
  */
 import type { Clock } from './clock.ts';
-import { type AuthyKeyEdit, setAuthyKey } from './config/edit.ts';
+import { type Edited, setAuthyKey } from './config/edit.ts';
 import type { Env, LoadedConfig } from './config/load.ts';
 import { isKnownSharedKey } from './config/shared-key.ts';
 import { checkAuthyKey } from './factors/authy/authy.ts';
@@ -32,12 +32,8 @@ export function keySettings(parts: KeySettingsParts): KeySettings {
     },
 
     async save(key, allowSharedKey) {
-      const text = key?.trim() ?? null;
-      if (text === '') return { ok: false, reason: 'empty' };
-      if (text !== null && !/^[\x21-\x7e]{8,200}$/.test(text)) return { ok: false, reason: 'malformed' };
-      const shared = text !== null && isKnownSharedKey(text);
-      if (shared && !allowSharedKey) return { ok: false, reason: 'shared-key-needs-switch' };
-      const edited = await setAuthyKey(parts.configPath, text, { env: parts.env, allowSharedKey });
+      const { version } = parts.loaded();
+      const edited = await setAuthyKey(parts.configPath, key, { env: parts.env, version, allowSharedKey });
       if (!edited.ok) return refusalOf(edited);
       const problems = await parts.reload();
       const [first] = problems;
@@ -54,7 +50,7 @@ export function keySettings(parts: KeySettingsParts): KeySettings {
   };
 }
 
-function refusalOf(edited: Extract<AuthyKeyEdit, { ok: false }>): KeyRefusal {
-  const [problem] = edited.problems ?? [];
+function refusalOf(edited: Extract<Edited, { ok: false }>): KeyRefusal {
+  const [problem] = edited.problems;
   return { ok: false, reason: edited.reason, ...(problem === undefined ? {} : { detail: problem.rule }) };
 }
