@@ -10,8 +10,13 @@ export function parseDuration(text: string): number | undefined {
   return factor === undefined ? undefined : Number(count) * factor;
 }
 
-/** @param least and most, written as durations themselves */
-export function duration(least: string, most: string) {
+/** All three are written as durations themselves. */
+export function duration(least: string, most: string, standard: string) {
+  return time(least, most).prefault(standard);
+}
+
+/** The same without a default. */
+export function time(least: string, most: string) {
   const [min, max] = [parseDuration(least) ?? 0, parseDuration(most) ?? Number.MAX_SAFE_INTEGER];
   return z
     .string()

@@ -7,12 +7,12 @@ export const OVERRIDE_KEYS: ReadonlySet<string> = new Set(Object.keys(overrideSc
 
 export function configJsonSchema(): JsonSchema {
   const schema = jsonSchemaOf(configSchema);
-  const { upstream, ...others } = schema.properties ?? {};
+  const upstream = schema.properties?.['upstream'];
   if (upstream === undefined) return schema;
   const properties = { ...upstream.properties, ...overrideSchemas() };
   return {
     ...schema,
     title: 'Configuration of the gateway',
-    properties: { ...others, upstream: { ...upstream, properties } },
+    properties: { ...schema.properties, upstream: { ...upstream, properties } }, // keeps its place
   };
 }

@@ -2,6 +2,7 @@
  * From the file to a frozen configuration and a compiled profile, or to everything that is wrong with both, each with its
  * line. A secret is never part of a problem; nothing is used of a file that has an error (I6).
  */
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { explain, type Found, problemAt, valueAt } from '../profiles/issues.ts';
@@ -28,6 +29,8 @@ export interface LoadedConfig {
   /** The profile as data, for those who show it. */
   readonly profileData: ProfileData;
   readonly warnings: readonly Problem[];
+  /** Changes with every change of the file; see edit.ts. */
+  readonly version: string;
 }
 
 export type ConfigLoad = LoadedConfig | { readonly ok: false; readonly problems: readonly Problem[] };
@@ -41,6 +44,11 @@ export async function loadConfig(path: string, env: Env): Promise<ConfigLoad> {
     const rule = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`;
     return { ok: false, problems: [{ file: path, path: '', line: 1, column: 1, rule, severity: 'error' }] };
   }
+}
+
+/** Names the content of a file. */
+export function versionOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }
 
 /** The same for a text that is not in its file yet. @param path where it stands, or will */
@@ -86,6 +94,7 @@ export async function checkConfig(text: string, path: string, env: Env): Promise
     profile: profile.profile,
     profileData: profile.data,
     warnings: inOrder(problems),
+    version: versionOf(text),
   };
 }
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { cidr } from '../profiles/checks.ts';
 import { overrideSchemas } from '../profiles/json-schema.ts';
 import { canonicalTarget, isRefused } from '../profiles/path.ts';
-import { duration } from './durations.ts';
+import { duration, time } from './durations.ts';
 import { secretRef } from './secret.ts';
 
 const LATER = 'is not available in this version';
@@ -89,10 +89,10 @@ const upstream = z.strictObject({
     .describe('Name in the certificate (and in SNI), when it is not the one in the URL.'),
   timeouts: z
     .strictObject({
-      connect: duration('100ms', '2m').default(5_000).describe('For making a connection.'),
-      headers: duration('1s', '24h')
-        .default(600_000)
-        .describe('Until the application begins its answer. Too short: reports and exports end in 504.'),
+      connect: duration('100ms', '2m', '5s').describe('For making a connection.'),
+      headers: duration('1s', '24h', '10m').describe(
+        'Until the application begins its answer. Too short: reports and exports end in 504.',
+      ),
     })
     .prefault({})
     .describe('How long the application may take.'),
@@ -205,7 +205,7 @@ const policy = z.strictObject({
     ),
   graceUntil: later('graceUntil'),
   trustedBrowser: z
-    .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0) })
+    .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0).describe('0 is off.') })
     .optional()
     .describe('Only off (days: 0) in this version.'),
   stepUp: z
@@ -222,9 +222,9 @@ const limits = z.strictObject({
     .strictObject({
       free: count(20).default(5).describe('Wrong codes before the first pause.'),
       pauses: z
-        .array(duration('1s', '24h'))
+        .array(time('1s', '24h'))
         .min(1)
-        .default([30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000])
+        .prefault(['30s', '1m', '2m', '5m', '15m', '60m'])
         .describe('Pauses after the wrong codes that follow; the last one repeats.'),
       hard: count(100)
         .default(50)
@@ -235,7 +235,7 @@ const limits = z.strictObject({
   perLogin: count(20).default(5).describe('Wrong codes that end one login, so that the password must be typed again.'),
   sends: z
     .strictObject({
-      gap: duration('5s', '1h').default(30_000).describe('Between two messages.'),
+      gap: duration('5s', '1h', '30s').describe('Between two messages.'),
       perHour: count(100).default(5).describe('Messages an hour.'),
       perDay: count(1_000).default(10).describe('Messages a day.'),
     })
@@ -261,16 +261,16 @@ const limits = z.strictObject({
     .max(262_144)
     .default(16_384)
     .describe('Longest head of a request, in bytes; above it the answer is 431.'),
-  headersTimeout: duration('1s', '5m').default(20_000).describe('How long the head of a request may take to arrive.'),
+  headersTimeout: duration('1s', '5m', '20s').describe('How long the head of a request may take to arrive.'),
 });
 
 const sessions = z.strictObject({
-  idle: duration('1m', '30d')
-    .default(1_800_000)
-    .describe('Without a request for so long, a session ends. Not above the timeout of the application itself.'),
-  absolute: duration('5m', '90d').default(43_200_000).describe('A session ends after this, whatever happens.'),
-  pending: duration('1m', '1h').default(600_000).describe('How long a login waits for its code.'),
-  stepUp: duration('1m', '1h').default(300_000).describe('How fresh a proof must be to change factors.'),
+  idle: duration('1m', '30d', '30m').describe(
+    'Without a request for so long, a session ends. Not above the timeout of the application itself.',
+  ),
+  absolute: duration('5m', '90d', '12h').describe('A session ends after this, whatever happens.'),
+  pending: duration('1m', '1h', '10m').describe('How long a login waits for its code.'),
+  stepUp: duration('1m', '1h', '5m').describe('How fresh a proof must be to change factors.'),
 });
 
 export const configSchema = z.strictObject({

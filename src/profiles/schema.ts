@@ -28,7 +28,10 @@ const when = z
     'Form fields or query parameters that must have these values; `*` at the end of a value stands for any rest. A field that is there twice closes: protected rules match, all others do not.',
   );
 
-const credentials = { user: fieldName, password: fieldName };
+const credentials = {
+  user: fieldName.describe('Name of the user field.'),
+  password: fieldName.describe('Name of the password field. A request without it is no login.'),
+};
 
 export const loginRequest = z
   .strictObject({
@@ -40,7 +43,10 @@ export const loginRequest = z
       .optional()
       .describe('Names of the user and password fields of a urlencoded form, brackets included: `LoginForm[email]`.'),
     json: z
-      .strictObject({ user: pointer, password: pointer })
+      .strictObject({
+        user: pointer.describe('Pointer of the user.'),
+        password: pointer.describe('Pointer of the password.'),
+      })
       .optional()
       .describe('JSON pointers of user and password instead, for logins by script: `/username`.'),
   })
@@ -78,7 +84,7 @@ export const answerRule = z
 
 const ignoreRule = z
   .strictObject({
-    method: method.default('POST'),
+    method: method.default('POST').describe('Method of the check.'),
     path: rulePath.optional().describe('Without it: the requests that `login.requests` describe.'),
     when: when.optional(),
     form: when.optional().describe('The same as `when`.'),
@@ -129,11 +135,14 @@ const whoamiShape = z.strictObject({
   anonymous: oneOrMore(
     z
       .strictObject({
-        status: oneOrMore(status).optional(),
+        status: oneOrMore(status).optional().describe('Status of the answer, any one of these.'),
         locationHas: oneOrMore(z.string().min(1)).optional().describe('The redirect contains each of these texts.'),
-        bodyHas: oneOrMore(z.string().min(1)).optional(),
+        bodyHas: oneOrMore(z.string().min(1)).optional().describe('The body contains each of these texts.'),
         css: selector.optional().describe('There is such an element.'),
-        json: z.record(pointer, z.union([scalar, z.null()])).optional(),
+        json: z
+          .record(pointer, z.union([scalar, z.null()]))
+          .optional()
+          .describe('The body is JSON and has these values at these JSON pointers.'),
       })
       .refine((rule) => Object.keys(rule).length > 0, 'an empty rule would match every answer'),
   )
@@ -158,9 +167,12 @@ function checkWhoami(whoami: Partial<z.output<typeof whoamiShape>>): string | un
 
 export const signOutRule = z
   .union([
-    z.strictObject({ method: z.enum(['GET', 'POST']).default('GET'), path: target }),
     z.strictObject({
-      method: z.enum(['GET', 'POST']).default('GET'),
+      method: z.enum(['GET', 'POST']).default('GET').describe('How to ask.'),
+      path: target.describe('An address that ends the session without a token.'),
+    }),
+    z.strictObject({
+      method: z.enum(['GET', 'POST']).default('GET').describe('How to ask.'),
       link: selector.describe(
         'A link or form on the whoami page; its address, with the token in it, ends the session.',
       ),
@@ -280,7 +292,7 @@ const logout = z
   .array(
     z.strictObject({
       method: method.optional().describe('Any without it.'),
-      path: rulePath,
+      path: rulePath.describe('Exactly this path.'),
       when: when.optional(),
     }),
   )
