@@ -16,8 +16,8 @@ const PATH = '/admin/poll';
 const GATEWAY_PORT = 18_480;
 const PROXY_PORT = 18_481;
 const APP_PORT = 18_482;
-/** Compiled into dist/bench, beside the gateway. */
-const ROOT = new URL('../', import.meta.url);
+/** Compiled into dist/bench/bench; the gateway is in dist. */
+const ROOT = new URL('../../', import.meta.url);
 
 const APP = `
 import { startStandInLucy } from '${new URL('demo/stand-in-lucy/server.js', ROOT).href}';
