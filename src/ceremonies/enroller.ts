@@ -14,7 +14,7 @@ import type { Draft, UserRecord } from '../store/store.ts';
 import { accountOf } from './account-view.ts';
 import { type CeremonyParts, emptyUser, ownerOf, personOf, troubleCode } from './accounts.ts';
 import type { Account, DraftView, Enroller, Sent } from './ceremonies.ts';
-import { type Refusal, refusal } from './outcomes.ts';
+import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { sendCode } from './sending.ts';
 
@@ -110,7 +110,7 @@ export class FactorEnroller implements Enroller {
 
     const replaced = user?.enrolments.filter((enrolment) => enrolment.factor === factor.id) ?? [];
     const saved = await this.#change(session, (current) => {
-      if (current.draft?.enrolment.id !== draft.enrolment.id) return undefined;
+      if (current.draft?.enrolment.id !== draft.enrolment.id) return 'draft-missing';
       const { draft: _draft, ...rest } = current;
       const kept = current.enrolments.filter((enrolment) => enrolment.factor !== factor.id);
       return { ...rest, enrolments: [...kept, draft.enrolment], factorVersion: current.factorVersion + 1 };
@@ -137,11 +137,11 @@ export class FactorEnroller implements Enroller {
     const user = await store.users.get(identity);
     const enrolment = user?.enrolments.find((candidate) => candidate.id === id);
     if (user === undefined || enrolment === undefined) return refusal('way-unknown');
-    const isLast = user.enrolments.length === 1;
-    if (isLast && this.#parts.level(identity) === 'required') return refusal('factor-required');
+    const isRequired = this.#parts.level(identity) === 'required';
     const removed = await this.#change(session, (current) => {
       const kept = current.enrolments.filter((candidate) => candidate.id !== id);
-      if (kept.length === current.enrolments.length) return undefined;
+      if (kept.length === current.enrolments.length) return 'way-unknown';
+      if (kept.length === 0 && isRequired) return 'factor-required'; // judged here: two tabs may remove one each
       return { ...current, enrolments: kept, factorVersion: current.factorVersion + 1 };
     });
     if (!removed.ok) return removed;
@@ -152,13 +152,13 @@ export class FactorEnroller implements Enroller {
   }
 
   /** Changes the account if this session may, judged on the record as it is at the moment of writing. */
-  #change(session: LiveSession, change: (user: UserRecord) => UserRecord | undefined): Promise<Done | Refusal> {
+  #change(session: LiveSession, change: (user: UserRecord) => UserRecord | RefusalCode): Promise<Done | Refusal> {
     const identity = ownerOf(session);
     return this.#parts.store.users.update<Done | Refusal>(identity, (current) => {
       if (session.ended) return { result: refusal('session-gone') };
       if (!this.#mayChange(session, current)) return { result: refusal('fresh-proof-needed') };
       const next = change(current ?? emptyUser(identity));
-      return next === undefined ? { result: refusal('draft-missing') } : { write: next, result: DONE };
+      return typeof next === 'string' ? { result: refusal(next) } : { write: next, result: DONE };
     });
   }
 

@@ -1,0 +1,206 @@
+/** The ceremonies over the memory store, with real TOTP and the stand-in Authy over the wire, and a clock to move. */
+import { randomBytes } from 'node:crypto';
+import { TOTP } from 'otpauth';
+import type { CeremonyLimits, CeremonyParts } from '../../src/ceremonies/accounts.ts';
+import { Administrator } from '../../src/ceremonies/administrator.ts';
+import { Counters } from '../../src/ceremonies/counters.ts';
+import { FactorEnroller } from '../../src/ceremonies/enroller.ts';
+import { FactorProver } from '../../src/ceremonies/prover.ts';
+import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
+import type { Factor, Verification } from '../../src/factors/factor.ts';
+import { buildFactors, type Factors } from '../../src/factors/registry.ts';
+import type { Enrolment, FactorId, Identity, LoginId, PolicyLevel, ReturnPath } from '../../src/gate/types.ts';
+import { silentLog } from '../../src/log.ts';
+import type { LiveSession } from '../../src/session/live.ts';
+import { type EndReason, Sessions } from '../../src/session/sessions.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import type { Store, UserRecord } from '../../src/store/store.ts';
+import { TestClock } from '../fakes/clock.ts';
+
+export const ALICE = 'alice@example.com' as Identity;
+export const BOB = 'bob@example.com' as Identity;
+export const ADMIN = 'admin@example.com' as Identity;
+export const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
+const KEY = 'test-key-of-the-stand-in';
+const WRONG = '000000';
+
+export class CeremonyWorld {
+  readonly clock = new TestClock(Date.UTC(2026, 0, 1, 12));
+  readonly store: Store = memoryStore(this.clock);
+  readonly counters = new Counters(this.store.counters);
+  readonly ended: { readonly session: LiveSession; readonly reason: EndReason }[] = [];
+  readonly sessions: Sessions;
+  readonly authy: StandInAuthy;
+  readonly prover: FactorProver;
+  readonly enroller: FactorEnroller;
+  readonly admin: Administrator;
+  /** Codes that came as far as a factor. */
+  readonly asked: string[] = [];
+  level: PolicyLevel = 'optional';
+  limits: CeremonyLimits = {
+    guesses: { free: 5, pausesMs: [30_000, 60_000], hard: 50 },
+    perLogin: 5,
+    sends: [
+      { max: 1, perMs: 30_000 },
+      { max: 5, perMs: 3_600_000 },
+    ],
+    pendingMs: 600_000,
+    stepUpMs: 300_000,
+    draftMs: 900_000,
+  };
+  /** Runs before a factor is asked, in the gap between the look and the write. */
+  inTheGap: () => Promise<void> = async () => undefined;
+  /** Replaces what a factor says. */
+  verdict: ((factor: Factor, enrolment: Enrolment, code: string) => Promise<Verification>) | undefined;
+  readonly #factors: Factors;
+  #logins = 0;
+
+  private constructor(authy: StandInAuthy, factorsOf: (clock: TestClock) => Factors) {
+    this.authy = authy;
+    this.#factors = factorsOf(this.clock);
+    this.sessions = new Sessions({
+      store: this.store.sessions,
+      clock: this.clock,
+      limits: () => ({ idleMs: 1_800_000, absoluteMs: 43_200_000, pendingMs: 600_000, maxAnonymous: 1000 }),
+      onEnd: async (session, reason) => void this.ended.push({ session, reason }),
+      onWriteError: (error) => {
+        throw error;
+      },
+    });
+    const factor = (id: FactorId) => this.#watched(this.#factors.get(id));
+    const parts: CeremonyParts = {
+      store: this.store,
+      sessions: this.sessions,
+      counters: this.counters,
+      clock: this.clock,
+      log: silentLog,
+      randomId: () => randomBytes(12).toString('base64url'),
+      limits: () => this.limits,
+      factor,
+      factors: () => this.#factors.list(),
+      level: () => this.level,
+      identify: (name) => (name.trim() === '' ? undefined : (name.trim().toLowerCase() as Identity)),
+      isAdmin: (identity) => identity === ADMIN,
+    };
+    this.prover = new FactorProver(parts);
+    this.enroller = new FactorEnroller(parts);
+    this.admin = new Administrator(parts);
+  }
+
+  static async start(): Promise<CeremonyWorld> {
+    const holder: { world?: CeremonyWorld } = {};
+    const authy = await startStandInAuthy({
+      apiKey: KEY,
+      clock: { now: () => now(holder.world), after: later(holder) },
+    });
+    const world = new CeremonyWorld(authy, (clock) =>
+      buildFactors(
+        {
+          totp: { issuer: 'Lucy' },
+          authy: { apiKey: KEY, baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
+        },
+        { clock, log: silentLog, randomBytes },
+      ),
+    );
+    holder.world = world;
+    return world;
+  }
+
+  /** An accepted password: a login that waits for its token, or one that the policy lets in. */
+  async login(identity: Identity, standing: 'challenge' | 'pass' | 'enrol' = 'challenge'): Promise<LiveSession> {
+    this.#logins += 1;
+    const login = {
+      id: `login-${this.#logins}` as LoginId,
+      identity,
+      acceptedAt: this.clock.now(),
+      returnTo: '/admin' as ReturnPath,
+    };
+    const { session } = this.sessions.create();
+    return (await this.sessions.transition(session, { type: 'login-accepted', login, standing })).session;
+  }
+
+  /** Verified with a token, on a time step of its own. */
+  async proved(identity: Identity): Promise<LiveSession> {
+    this.clock.advance(30_000);
+    const session = await this.login(identity);
+    const done = await this.prover.prove(session, `totp-${identity}`, this.totp());
+    if (!done.ok) throw new Error(done.code);
+    return done.issued.session;
+  }
+
+  async enrolTotp(identity: Identity, secret = SECRET): Promise<string> {
+    const id = `totp-${identity}`;
+    await this.#enrol(identity, { id, factor: 'totp', data: { secret }, createdAt: this.clock.now() });
+    return id;
+  }
+
+  /** @param number national mobile number of Switzerland; two people with one number share an id at Authy. */
+  async enrolAuthy(identity: Identity, number = '791234567'): Promise<{ way: string; authyId: string }> {
+    const phone = { e164: `+41${number}`, callingCode: '41', country: 'CH' };
+    const begun = await this.#factors.get('authy')?.begin({ identity, phone }, this.clock.now());
+    if (begun?.ok !== true) throw new Error('no user at the stand-in');
+    const id = `authy-${identity}`;
+    await this.#enrol(identity, { id, factor: 'authy', data: begun.data, createdAt: this.clock.now() });
+    return { way: id, authyId: (begun.data as { authyId: string }).authyId };
+  }
+
+  async #enrol(identity: Identity, enrolment: Enrolment): Promise<void> {
+    await this.store.users.update(identity, (user) => ({
+      write: {
+        ...(user ?? { identity, enrolments: [] }),
+        enrolments: [...(user?.enrolments ?? []), enrolment],
+        factorVersion: (user?.factorVersion ?? 0) + 1,
+      },
+      result: undefined,
+    }));
+  }
+
+  totp(secret = SECRET): string {
+    return new TOTP({ secret, digits: 6, period: 30 }).generate({ timestamp: this.clock.now() });
+  }
+
+  user(identity: Identity): Promise<UserRecord | undefined> {
+    return this.store.users.get(identity);
+  }
+
+  /** Guesses that count against an identity now. */
+  async guesses(identity: Identity): Promise<number> {
+    const count = (await this.store.counters.get(`guess:${identity}`))?.['count'];
+    return typeof count === 'number' ? count : 0;
+  }
+
+  /** A code that is wrong now, whatever the time. */
+  wrong(): string {
+    return this.totp() === WRONG ? '111111' : WRONG;
+  }
+
+  async close(): Promise<void> {
+    await this.#factors.close();
+    await this.authy.close();
+    await this.store.close();
+  }
+
+  #watched(factor: Factor | undefined): Factor | undefined {
+    if (factor === undefined) return undefined;
+    return {
+      ...factor,
+      begin: async (person, at) => {
+        await this.inTheGap();
+        return factor.begin(person, at);
+      },
+      verify: async (enrolment, code, at) => {
+        this.asked.push(code);
+        await this.inTheGap();
+        return this.verdict?.(factor, enrolment, code) ?? factor.verify(enrolment, code, at);
+      },
+    };
+  }
+}
+
+function now(world: CeremonyWorld | undefined): number {
+  return world?.clock.now() ?? 0;
+}
+
+function later(holder: { world?: CeremonyWorld }) {
+  return (ms: number, callback: () => void) => holder.world?.clock.after(ms, callback) ?? (() => undefined);
+}
