@@ -11,7 +11,7 @@ import { reasonOf } from './log.ts';
 import { addReadable, hasVaulted, vaultCookies } from './login/absorb.ts';
 import { type Accepted, type AcceptParts, acceptLogin } from './login/accept.ts';
 import type { AppQuestions } from './login/app.ts';
-import { joinCookies, wayOn } from './login/exchange.ts';
+import { endQuietly, joinCookies, wayOn } from './login/exchange.ts';
 import type { Rechecks } from './login/recheck.ts';
 import type { Profile } from './profiles/profile.ts';
 import type { Scope } from './request/scope.ts';
@@ -106,12 +106,12 @@ class Passing {
     const { profile, scope } = this.#request;
     if (!session.stillVerified(this.#version))
       return { hold: this.#taken(() => this.#request.refuse('session-ended')) };
-    let changed = false;
     if (head.setCookies.length > 0) {
-      changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
+      const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
+      if (changed) this.#parts.rechecks.doubt(session);
       if (hasVaulted(head.setCookies, profile)) this.#parts.sessions.save(session);
     }
-    if (!changed && !session.unconfirmed) return { send: this.#headersOut(head) };
+    if (!session.unconfirmed) return { send: this.#headersOut(head) };
     return { hold: this.#confirmed(head, session) };
   }
 
@@ -144,7 +144,10 @@ class Passing {
   #mayHaveLoggedIn(head: AnswerHead): boolean {
     const { profile, session } = this.#request;
     if (hasVaulted(head.setCookies, profile)) return true;
-    return session !== undefined && !session.jar.isEmpty && !this.#isLoginPage();
+    if (session === undefined) return false;
+    // Another request brought a password into this very jar, on the way now or meanwhile (attack 10).
+    if (session.exchangesInFlight > 0 || session.ended || session.session.state !== 'anonymous') return true;
+    return !session.jar.isEmpty && !this.#isLoginPage();
   }
 
   #isLoginPage(): boolean {
@@ -155,6 +158,7 @@ class Passing {
   async #watched(head: AnswerHead): Promise<Held> {
     const { profile, scope, setCookie } = this.#request;
     const { sessions } = this.#parts;
+    await this.#request.session?.exchange; // never rejects
     const issued = this.#request.session === undefined ? sessions.create() : undefined;
     const session = issued?.session ?? this.#request.session;
     if (session === undefined || session.ended || session.session.state !== 'anonymous') {
@@ -178,7 +182,13 @@ class Passing {
   async #loggedIn(head: AnswerHead, session: LiveSession, identity: Parameters<typeof acceptLogin>[2]): Promise<Held> {
     const { scope, setCookie, showLoggedIn } = this.#request;
     this.#parts.log.warn('authn_unlisted_login', { identity, path: scope.target.path });
-    const accepted = await acceptLogin(this.#parts.accept, session, identity, wayOn(session, undefined, this.#request));
+    let accepted: Accepted;
+    try {
+      accepted = await acceptLogin(this.#parts.accept, session, identity, wayOn(session, undefined, this.#request));
+    } catch (error) {
+      await endQuietly(this.#parts.sessions, session); // its jar is somebody else's now, and nobody wrote that down
+      throw error;
+    }
     const { id } = accepted.issued;
     if (accepted.standing === 'pass')
       return { send: this.#headersOut(head, id === undefined ? undefined : setCookie(id)) };

@@ -57,13 +57,29 @@ export type Exchanged =
 export async function exchangeLogin(parts: ExchangeParts, request: ExchangeRequest): Promise<Exchanged> {
   const { session } = request;
   if (session === undefined) return exchange(parts, request, undefined);
-  const before = session.exchange;
-  const mine = before.then(
-    () => exchange(parts, request, session),
-    () => exchange(parts, request, session),
-  );
+  session.exchangesInFlight += 1;
+  const mine = session.exchange
+    .then(() => exchangeOrEnd(parts, request, session))
+    .finally(() => {
+      session.exchangesInFlight -= 1;
+    });
   session.exchange = mine.catch(() => undefined);
   return mine;
+}
+
+/** An exchange that broke off may have logged somebody in all the same; the jar of which nobody knows it is given up (I6). */
+async function exchangeOrEnd(parts: ExchangeParts, request: ExchangeRequest, session: LiveSession): Promise<Exchanged> {
+  try {
+    return await exchange(parts, request, session);
+  } catch (error) {
+    if (!(error instanceof Superseded)) await endQuietly(parts.sessions, session);
+    throw error;
+  }
+}
+
+/** The session is over in memory whatever the store says; the caller has an error of its own to tell. */
+export async function endQuietly(sessions: Sessions, session: LiveSession): Promise<void> {
+  await sessions.end(session, 'refused').catch(() => undefined);
 }
 
 async function exchange(

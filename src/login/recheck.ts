@@ -42,15 +42,22 @@ export class Rechecks {
     return asked.next;
   }
 
+  /** The jar changed: until somebody confirms whose it is now, every answer in this session is doubtful, not only this one. */
+  doubt(session: LiveSession): void {
+    session.unconfirmed = true;
+    session.doubts += 1;
+  }
+
   /** An unsafe request leaves: until it is confirmed, every answer in this session is doubtful. */
   depart(session: LiveSession): void {
     session.unsafeInFlight += 1;
-    session.unconfirmed = true;
+    this.doubt(session);
   }
 
   /** Its answer is here: what it did is done, and the next question sees it. */
   land(session: LiveSession): void {
     session.unsafeInFlight -= 1;
+    session.doubts += 1; // a question that is on its way may have been answered before the work was done
   }
 
   /** It broke off without an answer; the application may do its work all the same, any moment now. */
@@ -72,12 +79,12 @@ export class Rechecks {
   async #ask(session: LiveSession, client: string): Promise<Recheck> {
     const { session: state } = session;
     if (state.state !== 'verified') return { is: 'left' };
+    const { doubts } = session;
     const naming = await this.#app.whoami(session, client);
-    if (naming === undefined) return { is: 'same' }; // a profile without whoami; it warned at start
-    const is = confirm(state.identity, naming);
-    if (is === 'same') {
-      if (session.unsafeInFlight === 0) session.unconfirmed = false;
-      return { is };
+    const is = naming === undefined ? 'same' : confirm(state.identity, naming); // without whoami; it warned at start
+    if (naming === undefined || is === 'same') {
+      if (session.unsafeInFlight === 0 && session.doubts === doubts) session.unconfirmed = false;
+      return { is: 'same' };
     }
     const why = naming.is === 'unknown' ? naming.why : undefined;
     this.#log.warn('session_recheck', { identity: state.identity, outcome: is, why });

@@ -24,8 +24,11 @@ export class LiveSession {
   /** Unsafe requests on their way, and answers since whose owner was not confirmed; see login/recheck.ts. */
   unsafeInFlight = 0;
   unconfirmed = false;
+  /** Rises whenever the application may have changed its mind; a question that began at another count proves nothing. */
+  doubts = 0;
   /** One login exchange at a time: the jar belongs to it meanwhile. */
   exchange: Promise<unknown> = Promise.resolve();
+  exchangesInFlight = 0;
 
   constructor(key: string, record: SessionRecord, jar: Jar = Jar.fromJson(record.jar)) {
     this.key = key;
