@@ -23,7 +23,7 @@ export type EditRefusal =
   | 'file-invalid'
   | 'file-unwritable';
 
-export type AuthyKeyEdit =
+export type Edited =
   | { readonly ok: true; readonly changed: boolean }
   | { readonly ok: false; readonly reason: EditRefusal; readonly problems: readonly Problem[] };
 
@@ -39,7 +39,7 @@ const KEY = ['factors', 'authy', 'apiKey'] as const;
 const SWITCH = ['factors', 'authy', 'insecureSharedKey'] as const;
 
 /** @param key `null` removes it, which switches Authy off. */
-export async function setAuthyKey(path: string, key: string | null, options: EditOptions): Promise<AuthyKeyEdit> {
+export async function setAuthyKey(path: string, key: string | null, options: EditOptions): Promise<Edited> {
   const text = key?.trim() ?? null;
   if (text === '') return refused('empty');
   if (text !== null && !/^[\x21-\x7e]{8,200}$/.test(text)) return refused('malformed');
@@ -81,6 +81,6 @@ function edit(text: string, key: string | null, isShared: boolean): Spliced {
   return isShared && 'text' in withKey ? setScalar(withKey.text, SWITCH, true) : withKey;
 }
 
-function refused(reason: EditRefusal, problems: readonly Problem[] = []): AuthyKeyEdit {
+function refused(reason: EditRefusal, problems: readonly Problem[] = []): Edited {
   return { ok: false, reason, problems };
 }

@@ -36,8 +36,11 @@ function explainOne(
     case 'invalid_union': {
       const branch = bestBranch(issue.errors);
       if (branch !== undefined) return branch.flatMap((inner) => explainOne(inner, path, known));
-      const kinds = issue.errors.flatMap(([first]) => (first?.code === 'invalid_type' ? [kindOf(first.expected)] : []));
-      return [{ path, rule: `must be ${[...new Set(kinds)].join(' or ')}`, showValue: false }];
+      const choices = issue.errors.flatMap(([first]) => {
+        if (first?.code === 'invalid_type') return [kindOf(first.expected)];
+        return first?.code === 'invalid_value' ? first.values.map(String) : [];
+      });
+      return [{ path, rule: `must be ${[...new Set(choices)].join(' or ')}`, showValue: false }];
     }
     case 'invalid_key':
       return [{ path, rule: issue.issues[0]?.message ?? 'the key is not valid', showValue: true }];
@@ -57,9 +60,9 @@ const CONTAINERS = new Set(['object', 'array', 'record', 'map']);
 
 /** The alternative that was meant: one whose complaint is not that the whole value is of another type. */
 function bestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
-  const fitting = branches.filter(
-    (branch) => !branch.some((issue) => issue.code === 'invalid_type' && issue.path.length === 0),
-  );
+  const isOfAnotherType = (issue: Issue): boolean =>
+    issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value');
+  const fitting = branches.filter((branch) => !branch.some(isOfAnotherType));
   const unknownKeys = (branch: readonly Issue[]): number =>
     branch.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
   return fitting.toSorted((a, b) => unknownKeys(a) - unknownKeys(b))[0];
@@ -84,13 +87,14 @@ function kindOf(expected: string): string {
   return names[expected] ?? expected;
 }
 
+/** A message of our own says more than what the library can know. */
 function valueRule(issue: Extract<Issue, { code: 'invalid_value' }>): string {
-  // A message of our own says more than the list of one value.
   if (!issue.message.startsWith('Invalid ')) return issue.message;
   return `must be one of ${issue.values.map(String).join(', ')}`;
 }
 
 function sizeRule(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
+  if (!issue.message.startsWith('Too ')) return issue.message;
   const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
   if (issue.origin === 'array' || issue.origin === 'set') {
     return issue.code === 'too_small' ? `needs at least ${limit} entries` : `takes at most ${limit} entries`;

@@ -49,14 +49,18 @@ function optional(schema: JsonSchema): JsonSchema {
 /** Keys that may stand at a path. */
 export function keysAt(schema: JsonSchema, path: readonly PropertyKey[]): readonly string[] {
   const [key, ...rest] = path;
-  const choices = [schema, ...(schema.anyOf ?? [])];
-  if (key === undefined) return choices.flatMap((choice) => Object.keys(choice.properties ?? {}));
-  return choices.flatMap((choice) => {
-    const next =
-      typeof key === 'number'
-        ? choice.items
-        : (choice.properties?.[String(key)] ??
-          (typeof choice.additionalProperties === 'object' ? choice.additionalProperties : undefined));
-    return [...(next === undefined ? [] : keysAt(next, rest)), ...(choice === schema ? [] : keysAt(choice, path))];
+  return alternatives(schema).flatMap((choice) => {
+    if (key === undefined) return Object.keys(choice.properties ?? {});
+    const next = typeof key === 'number' ? choice.items : propertyOf(choice, String(key));
+    return next === undefined ? [] : keysAt(next, rest);
   });
+}
+
+function propertyOf({ properties, additionalProperties: free }: JsonSchema, key: string): JsonSchema | undefined {
+  return properties?.[key] ?? (typeof free === 'object' ? free : undefined);
+}
+
+/** The schema itself, or what it offers to choose from. */
+export function alternatives(schema: JsonSchema): readonly JsonSchema[] {
+  return schema.anyOf?.flatMap(alternatives) ?? [schema];
 }

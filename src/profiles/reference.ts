@@ -1,5 +1,5 @@
 /** Reference tables for the documentation, made from the same schema that checks the files. */
-import type { JsonSchema } from './json-schema.ts';
+import { alternatives, type JsonSchema } from './json-schema.ts';
 
 export interface KeyRow {
   /** Dotted, `[]` for the entries of a list, `*` for names of the operator's own. */
@@ -12,8 +12,8 @@ export interface KeyRow {
 
 /** Every key, depth first, in the order of the schema. */
 export function keyRows(schema: JsonSchema, path = ''): readonly KeyRow[] {
-  const blocks = branches(schema).filter((branch) => branch.properties !== undefined);
-  return branches(schema).flatMap((branch) => {
+  const blocks = alternatives(schema).filter((branch) => branch.properties !== undefined);
+  return alternatives(schema).flatMap((branch) => {
     // What one of several alternatives requires is not required.
     const required = new Set(blocks.length > 1 ? [] : (branch.required ?? []));
     const named = Object.entries(branch.properties ?? {}).flatMap(([key, inner]) => {
@@ -41,16 +41,12 @@ function row(path: string, schema: JsonSchema, required: boolean): KeyRow {
   const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
   return {
     path,
-    type: [...new Set(branches(schema).map(typeOf))].join(' or '),
+    type: [...new Set(alternatives(schema).map(typeOf))].join(' or '),
     required: required && value === undefined,
     // The defaults of a block are those of its keys.
     default: isBlock ? undefined : value,
-    description: schema.description ?? branches(schema).find((branch) => branch.description)?.description ?? '',
+    description: schema.description ?? alternatives(schema).find((branch) => branch.description)?.description ?? '',
   };
-}
-
-function branches(schema: JsonSchema): readonly JsonSchema[] {
-  return schema.anyOf?.flatMap(branches) ?? [schema];
 }
 
 function typeOf(schema: JsonSchema): string {
@@ -61,7 +57,7 @@ function typeOf(schema: JsonSchema): string {
     case 'object':
       return 'block';
     case 'array':
-      return `list of ${schema.items === undefined || Object.keys(schema.items).length === 0 ? 'values' : branches(schema.items).map(typeOf).join(' or ')}`;
+      return `list of ${schema.items === undefined || Object.keys(schema.items).length === 0 ? 'values' : alternatives(schema.items).map(typeOf).join(' or ')}`;
     case 'integer':
     case 'number':
       return 'number';

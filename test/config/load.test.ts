@@ -1,0 +1,272 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Config } from '../../src/config/config.ts';
+import { type ConfigLoad, type Env, loadConfig } from '../../src/config/load.ts';
+import { adminsOf, levelsOf } from '../../src/config/people.ts';
+import { Secret } from '../../src/config/secret.ts';
+import { isKnownSharedKey, KNOWN_SHARED_KEY_SHA256 } from '../../src/config/shared-key.ts';
+import type { Identity } from '../../src/gate/types.ts';
+import { formatProblems } from '../../src/profiles/problem.ts';
+
+let folder: string;
+let file: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'config-'));
+  file = join(folder, 'gateway.yaml');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const BASE = 'publicUrl: https://lucy.example.com\nupstream:\n  url: https://10.0.0.7\n';
+
+async function load(text: string, env: Env = {}): Promise<ConfigLoad> {
+  await writeFile(file, text, { mode: 0o600 });
+  await chmod(file, 0o600);
+  return loadConfig(file, env);
+}
+
+async function good(text: string, env?: Env): Promise<Config> {
+  const loaded = await load(text, env);
+  if (!loaded.ok) throw new Error(formatProblems(loaded.problems, file));
+  return loaded.config;
+}
+
+/** Problems, or warnings when the file is good, as they are printed. */
+async function said(text: string, env?: Env): Promise<string[]> {
+  const loaded = await load(text, env);
+  const text_ = formatProblems(loaded.ok ? loaded.warnings : loaded.problems, file);
+  return text_ === '' ? [] : text_.replaceAll(folder, '.').split('\n');
+}
+
+test('a short file gets every default, in milliseconds and absolute paths', async () => {
+  const config = await good(BASE);
+  expect(config).toMatchObject({
+    listen: { host: '0.0.0.0', port: 8080 },
+    publicUrl: 'https://lucy.example.com',
+    gatewayPath: '/_2fa',
+    upstream: { url: 'https://10.0.0.7', timeouts: { connect: 5_000, headers: 600_000 } },
+    store: { kind: 'lowdb', path: join(folder, 'data') },
+    secrets: { keyFile: join(folder, 'data/keys.json') },
+    factors: { totp: { issuer: 'Lucy', digits: 6, skew: 1 } },
+    policy: { default: 'optional', users: {} },
+    limits: {
+      guesses: { free: 5, hard: 50, pauses: [30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000] },
+      perLogin: 5,
+    },
+    sessions: { idle: 1_800_000, absolute: 43_200_000, pending: 600_000, stepUp: 300_000 },
+    admins: [],
+    management: { host: '127.0.0.1', port: 9464 },
+  });
+  expect(config.factors.authy).toBeUndefined();
+  expect(await said(BASE)).toEqual([]);
+});
+
+test('five mistakes are five problems, each with its line, at once', async () => {
+  const text = `listen: { prot: 8080 }
+publicUrl: lucy.example.com
+upstream:
+  url: https://10.0.0.7
+  login:
+    page: nowhere
+sessions:
+  idle: 30
+trustedProxies:
+  - 10.0.0.0/8
+  - 10.0.0/8
+`;
+  expect(await said(text)).toEqual([
+    './gateway.yaml:1:11 listen.prot: there is no such key; did you mean "port"?',
+    './gateway.yaml:2:1 publicUrl: the one address that people use: https://lucy.example.com, without a path; it is "lucy.example.com"',
+    './gateway.yaml:6:5 upstream.login.page: not a path of the application: begin with /, encode as a browser would, no host, no #; it is "nowhere"',
+    './gateway.yaml:8:3 sessions.idle: must be a text; it is 30',
+    './gateway.yaml:11:5 trustedProxies[1]: not a network: 10.0.0.0/8, fd00::/8, or a single address; it is "10.0.0/8"',
+  ]);
+});
+
+describe('single mistakes', () => {
+  test.each([
+    ['', /publicUrl: is missing[\s\S]*upstream: is missing/],
+    ['publicUrl: https://a.example/app\nupstream: { url: http://127.0.0.1 }\n', /without a path/],
+    [BASE.replace('10.0.0.7', 'user:geheim@10.0.0.7'), /without path and credentials$/],
+    [`${BASE}  profile: luci\n`, /upstream\.profile: there is no shipped profile of this name; it is "luci"/],
+    [`${BASE}  timeouts: { connect: 5 minutes }\n`, /a time has a unit/],
+    [`${BASE}  timeouts: { connect: 1h }\n`, /between 100ms and 2m/],
+    [`${BASE}  pin: abc\n`, /a pin is sha256/],
+    [`${BASE}  ca: ./none.pem\n`, /upstream\.ca: the file \.\/none\.pem cannot be read/],
+    [`${BASE.replace('https://10.0.0.7', 'http://127.0.0.1')}  servername: a\n`, /needs an https address/],
+    [`${BASE}store: { kind: redis, url: 'redis://x' }\n`, /store\.kind: redis is not available in this version/],
+    [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify: verify is not available in this version$/m],
+    [`${BASE}factors: { passkey: {} }\n`, /passkey is not available in this version/],
+    [`${BASE}factors: { recovery: { codes: 10 } }\n`, /recovery is not available in this version/],
+    [`${BASE}factors: { email: { from: a } }\n`, /email is not available in this version/],
+    [`${BASE}factors: { totp: { digits: 7 } }\n`, /factors\.totp\.digits: must be 6 or 8$/],
+    [`${BASE}factors: { totp: yes }\n`, /factors\.totp: must be false or a block of keys$/],
+    [`${BASE}policy: { default: always }\n`, /must be one of off, optional, required; it is "always"/],
+    [`${BASE}policy: { default: required }\nfactors: { totp: false }\n`, /nobody could sign in/],
+    [`${BASE}policy: { trustedBrowser: { days: 30 } }\n`, /not available in this version; 0 is off/],
+    [`${BASE}policy: { stepUp: [/x] }\n`, /not available in this version/],
+    [`${BASE}policy: { users: { "a\\u0007": off } }\n`, /cannot be the name of an account/],
+    [`${BASE}admins: [" "]\n`, /admins\[0\]: cannot be the name of an account/],
+    [`${BASE}limits: { guesses: { hard: 500 } }\n`, /limits\.guesses\.hard: must be at most 100; it is 500/],
+    [`${BASE}limits: { guesses: { free: 20, hard: 10 } }\n`, /must not be more than limits\.guesses\.hard/],
+    [`${BASE}limits: { guesses: { pauses: [] } }\n`, /needs at least 1 entries/],
+    [`${BASE}sessions: { idle: 13h }\n`, /must not be longer than sessions\.absolute/],
+    [`${BASE}listen: { port: 80800 }\n`, /must be at most 65535/],
+    [`${BASE}listen: { tls: { cert: a } }\n`, /listen\.tls\.key: is missing/],
+    [`${BASE}gatewayPath: /a/../b\n`, /a path of its own/],
+    [`${BASE}gatewayPath: /admin\n`, /hides/],
+    [`${BASE}  hosts: { public: ['*.example.com'] }\n`, /publicUrl: is one of hosts\.public/],
+    [`${BASE}  whoami: { css: 'a[[' }\n`, /upstream\.whoami\.css: not a CSS selector; it is "a\[\["/],
+    [`${BASE}  cookies: { readable: ['/(/'] }\n`, /not a regular expression/],
+    [`${BASE}upstreem: {}\n`, /upstreem: there is no such key; did you mean "upstream"/],
+    [`${BASE}publicUrl: https://b.example\n`, /this key is there twice/],
+    [`${BASE} bad\n`, /gateway\.yaml:\d+:\d+ /],
+  ])('%j', async (text, expected) => {
+    expect((await load(text)).ok).toBe(false);
+    expect((await said(text)).join('\n')).toMatch(expected);
+  });
+
+  test('a file that is not there', async () => {
+    const loaded = await loadConfig(join(folder, 'none.yaml'), {});
+    expect(loaded).toMatchObject({ ok: false, problems: [{ rule: 'there is no such file' }] });
+  });
+});
+
+describe('warnings', () => {
+  test.each([
+    [BASE.replace('https://10.0.0.7', 'http://10.0.0.7'), /passwords and sessions cross the network in the clear/],
+    [BASE.replace('https://lucy', 'http://lucy'), /publicUrl: without https/],
+    [`${BASE}trustedProxies: [0.0.0.0/0]\n`, /every client may claim any address/],
+    [`${BASE}management: { host: 0.0.0.0 }\n`, /can be read from other machines/],
+    [`${BASE}factors: { totp: false }\n`, /passwords alone open the application/],
+    [`${BASE}  whoami: null\n`, /without whoami the login form names the person/],
+  ])('%j starts, and says so', async (text, expected) => {
+    expect((await load(text)).ok).toBe(true);
+    expect((await said(text)).join('\n')).toMatch(expected);
+  });
+
+  test('http on this machine is nothing to warn about', async () => {
+    expect(await said('publicUrl: http://localhost:8080\nupstream: { url: http://127.0.0.1:8081 }\n')).toEqual([]);
+  });
+});
+
+describe('secrets', () => {
+  const authy = (key: string): string => `${BASE}factors:\n  authy:\n    apiKey: ${key}\n`;
+
+  test('as a value, from the environment, or from a file beside the config', async () => {
+    await writeFile(join(folder, 'authy.key'), 'from-a-file-1\n');
+    expect((await good(authy('as-a-value-1'))).factors.authy?.apiKey.reveal()).toBe('as-a-value-1');
+    expect((await good(authy('{ env: KEY }'), { KEY: ' from-env-1\n' })).factors.authy?.apiKey.reveal()).toBe(
+      'from-env-1',
+    );
+    expect((await good(authy('{ file: authy.key }'))).factors.authy?.apiKey.reveal()).toBe('from-a-file-1');
+  });
+
+  test('one that is missing is a problem that names the place', async () => {
+    expect(await said(authy('{ env: KEY }'))).toEqual([
+      './gateway.yaml:6:5 factors.authy.apiKey: the environment variable KEY is not set',
+    ]);
+    expect((await said(authy('{ file: none.key }'))).join()).toContain('the file ./none.key cannot be read (ENOENT)');
+    await writeFile(join(folder, 'empty.key'), '\n');
+    expect((await said(authy('{ file: empty.key }'))).join()).toContain('is empty');
+    expect((await said(authy('{ evn: KEY }'))).join()).toContain('did you mean "env"');
+  });
+
+  test('without a key Authy is off, whatever else its block says', async () => {
+    expect((await good(authy('null'))).factors.authy).toBeUndefined();
+    expect((await good(authy(''))).factors.authy).toBeUndefined();
+    expect((await good(`${BASE}factors: { authy: { locale: de } }\n`)).factors.authy).toBeUndefined();
+  });
+
+  test.each([
+    ['a misspelt key', `${BASE}factors: { authy: { apikey: geheim-123 } }\n`],
+    ['the key in place of the block', `${BASE}factors: { authy: geheim-123 }\n`],
+    ['a list in place of the key', authy('[geheim-123]')],
+    ['a number in place of the key', authy('4815162342')],
+    ['blanks in the key', authy('"geheim-123 geheim-123"')],
+    ['a key of another factor', `${BASE}factors: { verify: { authToken: geheim-123 } }\n`],
+    ['broken YAML', authy('"geheim-123')],
+    ['a colon too many', authy('geheim-123: geheim-123')],
+    ['a second secret', `${BASE}authToken: geheim-123\n`],
+    [
+      'a good key beside another mistake',
+      `${authy('geheim-123')}log: { level: geheim }\n`.replace('level: geheim', 'level: loud'),
+    ],
+    ['credentials in an address', BASE.replace('10.0.0.7', 'me:geheim-123@10.0.0.7')],
+  ])('%s: the secret is not in the problem', async (_name, text) => {
+    const loaded = await load(text);
+    expect(loaded.ok).toBe(false);
+    expect(inspect(loaded, { depth: 9 })).not.toMatch(/geheim-123|4815162342/);
+  });
+
+  test('a loaded key does not print', async () => {
+    const config = await good(authy('geheim-123'));
+    for (const text of [
+      JSON.stringify(config),
+      inspect(config, { depth: 9, showHidden: true }),
+      String(config.factors.authy?.apiKey),
+    ]) {
+      expect(text).not.toContain('geheim-123');
+    }
+    expect(`${new Secret('x')}`).toBe('[secret]');
+  });
+
+  test('a key in a file that others can read is warned about', async () => {
+    await writeFile(file, authy('as-a-value-1'));
+    await chmod(file, 0o644);
+    const loaded = await loadConfig(file, {});
+    expect(loaded).toMatchObject({ ok: true, warnings: [{ path: 'factors.authy.apiKey', line: 6 }] });
+  });
+});
+
+describe('the published key', () => {
+  const known = [{ length: 5, sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824' }]; // of "hello"
+
+  test('is recognised by a hash of its beginning', () => {
+    expect(isKnownSharedKey('hello-and-more', known)).toBe(true);
+    expect(isKnownSharedKey(' hello\n', known)).toBe(true);
+    expect(isKnownSharedKey('hell', known)).toBe(false);
+    expect(isKnownSharedKey('Hello-and-more', known)).toBe(false);
+    expect(isKnownSharedKey('a-key-of-our-own')).toBe(false);
+  });
+
+  test('is listed in four spellings, and by nothing but hashes', () => {
+    expect(KNOWN_SHARED_KEY_SHA256).toHaveLength(4);
+    for (const { length, sha256 } of KNOWN_SHARED_KEY_SHA256) {
+      expect(length).toBeGreaterThanOrEqual(10);
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+    }
+  });
+});
+
+test('the configuration cannot be changed by who reads it', async () => {
+  const config = await good(BASE);
+  expect(Object.isFrozen(config) && Object.isFrozen(config.limits.guesses.pauses)).toBe(true);
+  expect(() => Object.assign(config.limits, { perLogin: 99 })).toThrow(TypeError);
+});
+
+test('overrides reach the compiled profile, and do not stand in the configuration twice', async () => {
+  const loaded = await load(`${BASE}  home: /start\n  identity: { hint: ignore }\n`);
+  if (!loaded.ok) throw new Error('not loaded');
+  expect(loaded.profile).toMatchObject({ name: 'lucy', home: '/start', hintMustMatch: false });
+  expect(Object.keys(loaded.config.upstream).sort()).toEqual(['connections', 'profile', 'timeouts', 'url']);
+});
+
+test('names in policy and admins are compared as the profile compares them', () => {
+  const identify = (name: string) => name.trim().toLowerCase() as Identity;
+  const users = {
+    ' Alice@Example.com': 'off',
+    'b*@example.com': 'required',
+    '*@example.com': 'off',
+    'c.*': 'off',
+  } as const;
+  const level = levelsOf({ default: 'optional', users }, identify);
+  const levels = ['alice@example.com', 'bob@example.com', 'zoe@example.com', 'b', 'cx', 'c.x'].map((name) =>
+    level(name as Identity),
+  );
+  expect(levels).toEqual(['off', 'required', 'off', 'optional', 'optional', 'off']);
+  const isAdmin = adminsOf(['Admin@Example.com'], identify);
+  expect([isAdmin('admin@example.com' as Identity), isAdmin('b' as Identity)]).toEqual([true, false]);
+});
