@@ -20,20 +20,26 @@ const ofKey = `sha256/${createHash('sha256')
   .digest('base64')}`;
 const ofCertificate = leaf.fingerprint256;
 
-async function setUp(rules: Omit<UpstreamOptions, 'url'>): Promise<{ upstream: Upstream; served: string[] }> {
+async function setUp(
+  rules: Omit<UpstreamOptions, 'url'>,
+): Promise<{ upstream: Upstream; served: string[]; connections: () => number }> {
   const served: string[] = [];
+  let connections = 0;
   const server: Server = createServer({ cert, key }, (req, res) => {
     served.push(req.url ?? '');
     res.end('ok');
   });
+  server.on('secureConnection', () => {
+    connections += 1;
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const upstream = openUpstream({ url: `https://127.0.0.1:${portOf(server)}`, ...rules });
+  const upstream = openUpstream({ url: `https://127.0.0.1:${portOf(server)}`, connections: 1, ...rules });
   stops.push(async () => {
     await upstream.close();
     server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   });
-  return { upstream, served };
+  return { upstream, served, connections: () => connections };
 }
 
 const question: Question = {
@@ -52,10 +58,13 @@ test.each<[string, Omit<UpstreamOptions, 'url'>]>([
   ['the pin without colons', { pin: ofCertificate.replaceAll(':', '').toLowerCase() }],
   ['CA and pin', { ca, pin: ofKey }],
 ])('an application is trusted by %s, whatever Host the requests name', async (_, rules) => {
-  const { upstream } = await setUp(rules);
+  const { upstream, connections } = await setUp(rules);
   await expect(upstream.reachable(5_000)).resolves.toBe(true);
   expect((await upstream.ask(question)).body.toString()).toBe('ok');
+  const before = connections();
   expect((await upstream.ask({ ...question, headers: ['Host', 'other.test'] })).body.toString()).toBe('ok');
+  // On the same connection: the name that is asked for and checked does not follow the Host.
+  expect(connections()).toBe(before);
 });
 
 test.each<[string, Omit<UpstreamOptions, 'url'>]>([
