@@ -3,7 +3,7 @@
  * else there untouched, and in use at once.
  */
 import type { Clock } from './clock.ts';
-import { type Edited, setAuthyKey } from './config/edit.ts';
+import { setAuthyKey } from './config/edit.ts';
 import type { Env, LoadedConfig } from './config/load.ts';
 import { isKnownSharedKey } from './config/shared-key.ts';
 import { checkAuthyKey } from './factors/authy/authy.ts';
@@ -50,7 +50,7 @@ export function keySettings(parts: KeySettingsParts): KeySettings {
   };
 }
 
-function refusalOf(edited: Extract<Edited, { ok: false }>): KeyRefusal {
+function refusalOf(edited: Extract<Awaited<ReturnType<typeof setAuthyKey>>, { ok: false }>): KeyRefusal {
   const [problem] = edited.problems;
   return { ok: false, reason: edited.reason, ...(problem === undefined ? {} : { detail: problem.rule }) };
 }

@@ -3,9 +3,11 @@ import ipaddr from 'ipaddr.js';
 
 export type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
-/** @throws Error when the text is no CIDR; the configuration is checked before. */
-export function parseNetwork(cidr: string): Network {
-  return ipaddr.parseCIDR(cidr);
+/** A CIDR, or one address. @throws Error when the text is neither; the configuration is checked before. */
+export function parseNetwork(text: string): Network {
+  if (text.includes('/')) return ipaddr.parseCIDR(text);
+  const address = ipaddr.process(text);
+  return [address, address.kind() === 'ipv4' ? 32 : 128];
 }
 
 export function isInside(address: string, networks: readonly Network[]): boolean {

@@ -73,7 +73,8 @@ describe.skipIf(skip !== undefined)(`DokuWiki${skip === undefined ? '' : ` (skip
 
   test('the administrator reaches the administration', async () => {
     const browser = browse();
-    await logIn(browser, 'admin');
+    const home = await logIn(browser, 'admin');
+    expect(home.status).toBe(200);
     expect((await browser.get('/doku.php?id=start&do=admin')).html).toContain('page=usermanager');
   });
 });
