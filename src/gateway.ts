@@ -207,6 +207,7 @@ export class Gateway {
       isOracle: route.isOracle,
       dropFirst,
       publicOrigin: settings.publicUrl.origin,
+      upstreamOrigin: this.#parts.pass.upstreamOrigin,
     });
     switch (exchanged.is) {
       case 'answer':

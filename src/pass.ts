@@ -17,7 +17,7 @@ import type { Profile } from './profiles/profile.ts';
 import type { Scope } from './request/scope.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
-import { rewriteLocation } from './upstream/location.ts';
+import { applicationOrigins, rewriteLocation } from './upstream/location.ts';
 import type { AnswerHead, FlatHeaders, HeadRuling, Running, Upstream, UpstreamError } from './upstream/upstream.ts';
 import type { GatePage } from './web/web.ts';
 
@@ -245,13 +245,14 @@ class Passing {
   }
 }
 
-/** Redirects that name the application's own address lead to ours instead; all other headers stay as they are. */
+/** Redirects that name the application's own address, or ours without TLS, lead to ours instead; nothing else is touched. */
 export function localRedirects(head: AnswerHead, upstreamOrigin: string, publicOrigin: string): FlatHeaders {
   const { headers, status } = head;
   if (status !== 201 && (status < 300 || status > 399)) return headers;
+  const origins = applicationOrigins(upstreamOrigin, publicOrigin);
   for (let i = 0; i + 1 < headers.length; i += 2) {
     if (headers[i]?.toLowerCase() !== 'location') continue;
-    headers[i + 1] = rewriteLocation(headers[i + 1] ?? '', [upstreamOrigin], publicOrigin);
+    headers[i + 1] = rewriteLocation(headers[i + 1] ?? '', origins, publicOrigin);
   }
   return headers;
 }

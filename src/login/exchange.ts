@@ -11,6 +11,7 @@ import type { Log } from '../log.ts';
 import type { LoginMatch, Profile } from '../profiles/profile.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
+import { applicationOrigins, rewriteLocation } from '../upstream/location.ts';
 import type { FlatHeaders, Reply, Upstream } from '../upstream/upstream.ts';
 import { hasVaulted, vaultCookies } from './absorb.ts';
 import { type Accepted, type AcceptParts, acceptLogin } from './accept.ts';
@@ -44,6 +45,7 @@ export interface ExchangeRequest {
   /** A verified session loses its rights before the application sees the password. */
   readonly dropFirst: boolean;
   readonly publicOrigin: string;
+  readonly upstreamOrigin: string;
 }
 
 export type Exchanged =
@@ -172,14 +174,16 @@ function hintOf(profile: Profile, login: LoginMatch | undefined): Identity | und
 export function wayOn(
   session: LiveSession,
   reply: Reply | undefined,
-  request: { profile: Profile; publicOrigin: string },
+  request: { profile: Profile; publicOrigin: string; upstreamOrigin?: string },
 ): ReturnPath {
-  const { profile, publicOrigin } = request;
+  const { profile, publicOrigin, upstreamOrigin = publicOrigin } = request;
   const { wanted } = session.record;
   const wish = wanted === undefined ? undefined : returnPath(wanted, publicOrigin);
   if (wish !== undefined) return wish;
   const location = reply === undefined ? undefined : locationOf(reply);
-  const sent = location === undefined ? undefined : returnPath(location, publicOrigin);
+  const origins = applicationOrigins(upstreamOrigin, publicOrigin);
+  const sent =
+    location === undefined ? undefined : returnPath(rewriteLocation(location, origins, publicOrigin), publicOrigin);
   if (sent !== undefined && sent !== profile.loginPage && sent !== profile.whoami?.path) return sent;
   return (returnPath(profile.home, publicOrigin) ?? '/') as ReturnPath;
 }

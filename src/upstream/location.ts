@@ -21,6 +21,11 @@ export function rewriteLocation(value: string, upstreamOrigins: readonly string[
   return value;
 }
 
+/** What an application may call itself: its own address, and ours without the TLS that it does not know of. */
+export function applicationOrigins(upstreamOrigin: string, publicOrigin: string): readonly string[] {
+  return publicOrigin.startsWith('https:') ? [upstreamOrigin, `http:${publicOrigin.slice(6)}`] : [upstreamOrigin];
+}
+
 /** Host and port in one spelling: lower case, the scheme's own port left out. */
 function named(authority: string, scheme: string): string {
   const lower = authority.toLowerCase();

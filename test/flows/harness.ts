@@ -27,6 +27,7 @@ export interface HarnessOptions {
   readonly trustedProxies?: readonly string[];
   readonly store?: (clock: TestClock) => Store;
   readonly upstreamUrl?: string;
+  readonly upstream?: { readonly headersTimeoutMs?: number };
   readonly publicUrl?: string;
 }
 
@@ -63,7 +64,7 @@ export class Harness {
     const logged: string[] = [];
     const log = createLog('debug', { write: (line) => void logged.push(line) });
     const upstreamUrl = new URL(options.upstreamUrl ?? app.url);
-    const upstream = openUpstream({ url: upstreamUrl.origin, clock });
+    const upstream = openUpstream({ url: upstreamUrl.origin, clock, ...options.upstream });
     const loaded = await loadProfile({
       ref: 'lucy',
       folder: '.',

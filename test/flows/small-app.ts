@@ -16,6 +16,14 @@ export interface SmallApp {
   readonly url: string;
   readonly users: SmallUser[];
   readonly requests: readonly string[];
+  /** Every body, byte for byte. */
+  readonly bodies: readonly Buffer[];
+  /** How many answers of `/wait`, which never end, were given up by the other side. */
+  givenUp: number;
+  /** What `/go` answers as `Location`. */
+  location: string;
+  /** Where a right password leads. */
+  afterLogin: string;
   /** What `/me` answers to somebody who is logged in. */
   me: (user: SmallUser) => { readonly type: string; readonly body: string };
   close(): Promise<void>;
@@ -44,8 +52,11 @@ const FORM = '<form method="post" action="/login"><input name="user"><input name
 export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
   const sessions = new Map<string, number>();
   const requests: string[] = [];
+  const bodies: Buffer[] = [];
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const body = await textOf(req);
+    const bytes = await bytesOf(req);
+    bodies.push(bytes);
+    const body = bytes.toString('utf8');
     requests.push(`${req.method} ${req.url}\n${JSON.stringify(req.rawHeaders)}\n${body}`);
     const sid = /(?:^|; )SID=([0-9a-f]+)/.exec(req.headers.cookie ?? '')?.[1];
     const user = app.users.find(({ id }) => sid !== undefined && sessions.get(sid) === id);
@@ -58,12 +69,21 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
       if (found === undefined) return void res.writeHead(200, { 'Content-Type': 'text/html' }).end(FORM);
       const fresh = randomBytes(16).toString('hex');
       sessions.set(fresh, found.id);
-      return void res.writeHead(302, { 'Set-Cookie': `SID=${fresh}; Path=/`, Location: '/home' }).end();
+      return void res.writeHead(302, { 'Set-Cookie': `SID=${fresh}; Path=/`, Location: app.afterLogin }).end();
     }
     if (path === '/login') return void res.writeHead(200, { 'Content-Type': 'text/html' }).end(FORM);
     if (path === '/logout' && sid !== undefined) sessions.delete(sid);
     if (path === '/logout') return void res.writeHead(302, { Location: '/login' }).end();
     if (user === undefined) return void res.writeHead(401).end();
+    if (path === '/wait') {
+      res.on('close', () => {
+        app.givenUp += 1;
+      });
+      res.writeHead(200, { 'Content-Type': 'text/plain' }).write('first');
+      return;
+    }
+    if (path === '/silent') return;
+    if (path === '/go') return void res.writeHead(302, { Location: app.location }).end();
     const { type, body: page } = path === '/me' ? app.me(user) : { type: 'text/html', body: `secret-of-${user.id}-` };
     res.writeHead(200, { 'Content-Type': type }).end(page);
   };
@@ -74,6 +94,10 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
     url: `http://127.0.0.1:${port}`,
     users,
     requests,
+    bodies,
+    givenUp: 0,
+    location: '/home',
+    afterLogin: '/home',
     me: ({ id, name }) => ({ type: 'application/json', body: JSON.stringify({ id, name }) }),
     close: () =>
       new Promise((resolve) => {
@@ -84,8 +108,8 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
   return app;
 }
 
-async function textOf(req: IncomingMessage): Promise<string> {
+async function bytesOf(req: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of req) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
