@@ -60,6 +60,8 @@ export interface GatewayParts {
 
 /** Longest body that is read to see whether it is a login, in bytes. */
 const MAX_FORM_BYTES = 65_536;
+/** How long those first bytes may take, in ms. */
+const FORM_TIMEOUT_MS = 30_000;
 
 export class Gateway {
   readonly #parts: GatewayParts;
@@ -112,7 +114,7 @@ export class Gateway {
     let start: BodyStart | undefined;
     let form: FormRead | undefined;
     if (profile.readsBody(method, scope.target.path) || this.#mayExchange(session, scope, profile, method)) {
-      start = await readBodyStart(req, MAX_FORM_BYTES);
+      start = await readBodyStart(req, MAX_FORM_BYTES, this.#parts.clock, FORM_TIMEOUT_MS);
       if (start === undefined) return; // the client went away
       if (start.complete) form = formFields(start.bytes, req.headers['content-type']);
     }
@@ -190,7 +192,7 @@ export class Gateway {
     }
     // What is forwarded is what was parsed, so the application cannot find another user in it (attacks 28 to 31).
     const rebuilt =
-      form?.read === 'fields' && route.login !== undefined ? Buffer.from(form.fields.rebuild()) : undefined;
+      form?.read === 'fields' && route.login !== undefined ? form.body : undefined;
     const body = rebuilt ?? start?.bytes;
     const framing: Framing = body === undefined ? 'none' : { length: body.length };
     const exchanged = await exchangeLogin(this.#parts.exchange, {

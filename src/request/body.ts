@@ -1,5 +1,6 @@
 /** Reads the beginning of a request body, for logins and for routes that the body decides; never more than it is told to. */
 import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../clock.ts';
 
 export interface BodyStart {
   readonly bytes: Buffer;
@@ -7,12 +8,22 @@ export interface BodyStart {
   readonly complete: boolean;
 }
 
-/** Resolves with `undefined` when the client went away before the body ended. What comes after the limit stays unread in `req`. */
-export function readBodyStart(req: IncomingMessage, limit: number): Promise<BodyStart | undefined> {
+/**
+ * Resolves with `undefined` when the client went away before the body ended, or took longer than `timeoutMs` and was sent
+ * away (attack "slow and big"). What comes after the limit stays unread in `req`.
+ */
+export function readBodyStart(
+  req: IncomingMessage,
+  limit: number,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<BodyStart | undefined> {
   return new Promise((resolve) => {
+    const cancel = clock.after(timeoutMs, () => req.destroy());
     const chunks: Buffer[] = [];
     let size = 0;
     const done = (start: BodyStart | undefined) => {
+      cancel();
       req.off('data', onData);
       req.off('end', onEnd);
       req.off('close', onGone);
