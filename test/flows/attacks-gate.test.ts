@@ -27,7 +27,15 @@ describe.each(['rotate', 'keep'] as const)('while the factor is owed, with an ap
     await start({ app: { rotate, sessionInQuery: true } });
     const { browser } = await pending();
     const before = h.app.requests.length;
-    for (const path of ['/admin', '/ADMIN', '/index.php?r=admin', '/admin/login', '/admin/recovery', '/simplesaml/x', '/user']) {
+    for (const path of [
+      '/admin',
+      '/ADMIN',
+      '/index.php?r=admin',
+      '/admin/login',
+      '/admin/recovery',
+      '/simplesaml/x',
+      '/user',
+    ]) {
       expect((await browser.get(path)).url.pathname, path).toBe('/_2fa/challenge');
     }
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']) {
@@ -99,8 +107,20 @@ describe('6: hiding the success of a login from the detector', () => {
     ['brotli', [['Accept-Encoding', 'br']]],
     ['zstd', [['Accept-Encoding', 'zstd, gzip']]],
     ['a range', [['Range', 'bytes=0-0']]],
-    ['a condition', [['If-None-Match', '*'], ['If-Modified-Since', 'Thu, 01 Jan 2037 00:00:00 GMT']]],
-    ['an XHR', [['X-Requested-With', 'XMLHttpRequest'], ['Accept', 'application/json']]],
+    [
+      'a condition',
+      [
+        ['If-None-Match', '*'],
+        ['If-Modified-Since', 'Thu, 01 Jan 2037 00:00:00 GMT'],
+      ],
+    ],
+    [
+      'an XHR',
+      [
+        ['X-Requested-With', 'XMLHttpRequest'],
+        ['Accept', 'application/json'],
+      ],
+    ],
     ['another language', [['Accept-Language', 'xx']]],
     ['another method in a header', [['X-HTTP-Method-Override', 'GET']]],
   ])('by %s', async (_, headers) => {
@@ -147,11 +167,29 @@ describe('13: an empty or odd answer to the prompt advances nothing', () => {
   it.each<[string, readonly (readonly [string, string])[]]>([
     ['nothing at all', []],
     ['no code', [['code', '']]],
-    ['a skip', [['code', ''], ['skip', '1']]],
-    ['a method', [['code', ''], ['method', 'none']]],
+    [
+      'a skip',
+      [
+        ['code', ''],
+        ['skip', '1'],
+      ],
+    ],
+    [
+      'a method',
+      [
+        ['code', ''],
+        ['method', 'none'],
+      ],
+    ],
     ['a step', [['step', 'done']]],
     ['an array', [['code[]', '000000']]],
-    ['two codes', [['code', '000000'], ['code', '111111']]],
+    [
+      'two codes',
+      [
+        ['code', '000000'],
+        ['code', '111111'],
+      ],
+    ],
     ['null', [['code', 'null']]],
     ['true', [['code', 'true']]],
   ])('%s', async (_, fields) => {
@@ -164,7 +202,9 @@ describe('13: an empty or odd answer to the prompt advances nothing', () => {
     expect(json.status).toBe(415);
     expect((await browser.get('/admin')).url.pathname).toBe('/_2fa/challenge');
     // And the right code still counts: nothing was used up or unlocked on the way.
-    expect((await browser.submit(await browser.get('/_2fa/challenge'), { code: h.totp() })).url.pathname).toBe('/admin');
+    expect((await browser.submit(await browser.get('/_2fa/challenge'), { code: h.totp() })).url.pathname).toBe(
+      '/admin',
+    );
   });
 });
 
@@ -224,25 +264,34 @@ it('16: a way that this identity has not enrolled proves nothing, whoever owns i
 });
 
 describe('18: what is open to everybody is never served from a jar that is logged in', () => {
-  it.each(['/assets/lucy.css', '/public/logo.png', '/favicon.ico', '/.well-known/acme-challenge/t', '/login/login.html'])(
-    'GET %s while pending carries no cookie',
-    async (path) => {
-      await start();
-      const { browser } = await pending();
-      const before = h.app.requests.length;
-      expect((await browser.get(path)).url.pathname).toBe(path);
-      const seen = h.app.requests.slice(before);
-      expect(seen).toHaveLength(1);
-      for (const { id } of h.app.sessions()) expect(seen[0]?.cookie ?? '').not.toContain(id);
-      expect(seen[0]?.cookie ?? '').not.toContain('PHPSESSID');
-    },
-  );
+  it.each([
+    '/assets/lucy.css',
+    '/public/logo.png',
+    '/favicon.ico',
+    '/.well-known/acme-challenge/t',
+    '/login/login.html',
+  ])('GET %s while pending carries no cookie', async (path) => {
+    await start();
+    const { browser } = await pending();
+    const before = h.app.requests.length;
+    expect((await browser.get(path)).url.pathname).toBe(path);
+    const seen = h.app.requests.slice(before);
+    expect(seen).toHaveLength(1);
+    for (const { id } of h.app.sessions()) expect(seen[0]?.cookie ?? '').not.toContain(id);
+    expect(seen[0]?.cookie ?? '').not.toContain('PHPSESSID');
+  });
 
   it('and takes no action: other methods, other spellings, a session in the query', async () => {
     await start({ app: { sessionInQuery: true } });
     const { browser } = await pending();
     const before = h.app.requests.length;
-    for (const target of ['/assets/../admin', '/assets/%2e%2e/admin', '/assets%2f..%2fadmin', '//admin', '/assets/..;/admin']) {
+    for (const target of [
+      '/assets/../admin',
+      '/assets/%2e%2e/admin',
+      '/assets%2f..%2fadmin',
+      '//admin',
+      '/assets/..;/admin',
+    ]) {
       const answer = await rawRequest(h.port, rawBytes('GET', target, [['Host', new URL(h.origin).host]]));
       expect([target, answer.status]).toEqual([target, 400]);
     }

@@ -233,8 +233,8 @@ describe('94: in a verified session whose jar changes hands', () => {
       await expect.poll(() => h.app.requests.filter(({ url }) => url === '/admin').length).toBeGreaterThanOrEqual(10);
       door.release();
       // Whichever answer is judged first ends the session; the others find it gone.
-    const answers = [...(await Promise.all(beside)), await raw(h, 'GET', '/admin', [['Cookie', cookie]])];
-    expect((await posting).html).not.toMatch(/^OK/);
+      const answers = [...(await Promise.all(beside)), await raw(h, 'GET', '/admin', [['Cookie', cookie]])];
+      expect((await posting).html).not.toMatch(/^OK/);
       for (const { received } of answers) {
         expect(received.includes(h.app.secretOf(BOB.email))).toBe(false);
       }
