@@ -22,7 +22,7 @@ import { localRedirects, type PassParts, pass } from './pass.ts';
 import { type FormRead, formFields, queryFields } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import { redirect, refuseUpgrade, type UpgradeRefusal } from './request/answers.ts';
-import { type BodyStart, readBodyStart } from './request/body.ts';
+import { type BodyStart, bodyType, readBodyStart } from './request/body.ts';
 import { clientBucket, type Network } from './request/client.ts';
 import { isActivity, readScope, type Scope } from './request/scope.ts';
 import { clearOwnCookie, readCookies, type SentCookies, setOwnCookie } from './session/cookie.ts';
@@ -116,7 +116,7 @@ export class Gateway {
     if (profile.readsBody(method, scope.target.path) || this.#mayExchange(session, scope, profile, method)) {
       start = await readBodyStart(req, MAX_FORM_BYTES, this.#parts.clock, FORM_TIMEOUT_MS);
       if (start === undefined) return; // the client went away
-      if (start.complete) form = formFields(start.bytes, req.headers['content-type']);
+      if (start.complete) form = formFields(start.bytes, bodyType(req));
     }
     const state = session?.ended === false ? session.session : ANONYMOUS;
     const question = {
@@ -191,8 +191,7 @@ export class Gateway {
       }
     }
     // What is forwarded is what was parsed, so the application cannot find another user in it (attacks 28 to 31).
-    const rebuilt =
-      form?.read === 'fields' && route.login !== undefined ? form.body : undefined;
+    const rebuilt = form?.read === 'fields' && route.login !== undefined ? form.body : undefined;
     const body = rebuilt ?? start?.bytes;
     const framing: Framing = body === undefined ? 'none' : { length: body.length };
     const exchanged = await exchangeLogin(this.#parts.exchange, {
@@ -327,17 +326,41 @@ export class Gateway {
     if (decision.do !== 'forward' || session === undefined || ownPathOf(scope, settings.gatewayPath) !== undefined) {
       return refuseUpgrade(socket, 401, this.#parts.clock, this.#pageOf('login', settings));
     }
-    const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
-    const running = this.#parts.upstream.tunnel({
-      req,
-      socket,
-      head,
-      target: scope.target.target,
-      headers: this.#headers({ req, scope, settings }, cookie, false, false, 'none'),
-      onHead: (answer) => addReadable([...answer.headers], answer.setCookies, profile),
-      onEnd: () => this.#parts.sessions.detach(session, running),
-    });
-    this.#parts.sessions.attach(session, running);
+    // An upgrade has no judge of logins, and an application that ignores the header answers it as a plain GET.
+    if (route.login !== undefined || route.isOracle) return refuseUpgrade(socket, 400, this.#parts.clock);
+    const open = (): void => {
+      const { doubts } = session;
+      const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
+      const running = this.#parts.upstream.tunnel({
+        req,
+        socket,
+        head,
+        target: scope.target.target,
+        headers: this.#headers({ req, scope, settings }, cookie, false, false, 'none'),
+        onHead: (answer) => {
+          // What could have put somebody else into the jar left or came back meanwhile: whose socket is it (T3)?
+          if (session.doubts !== doubts) throw new SessionGone();
+          return addReadable([...answer.headers], answer.setCookies, profile);
+        },
+        onEnd: () => this.#parts.sessions.detach(session, running),
+      });
+      this.#parts.sessions.attach(session, running);
+    };
+    if (session.unconfirmed) void this.#confirmThen(open, session, scope.client, socket);
+    else open();
+  }
+
+  /** A socket cannot be held back like an answer, so while the jar is in doubt it is not even asked for (T3). Never rejects. */
+  async #confirmThen(open: () => void, session: LiveSession, client: string, socket: Duplex): Promise<void> {
+    const { version } = session.record;
+    try {
+      await this.#parts.pass.rechecks.confirm(session, client);
+      if (session.stillVerified(version) && !session.unconfirmed) return open();
+      refuseUpgrade(socket, 503, this.#parts.clock);
+    } catch (error) {
+      this.#parts.log.error('upgrade_failed', { reason: reasonOf(error) });
+      refuseUpgrade(socket, 500, this.#parts.clock);
+    }
   }
 
   #cookies(req: IncomingMessage, scope: Scope, profile: Profile): SentCookies {
