@@ -1,4 +1,5 @@
 /** Attacks 64 to 70, 77 and 78: the request line and the headers say one thing to us and another to the application. */
+import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import {
@@ -327,6 +328,43 @@ describe('paths and methods', () => {
     expect(answer.status).toBe(200);
     expect(loginPosts(h)).toBe(1);
     expect(h.app.sawBytes('100-continue')).toBe(false);
+  });
+});
+
+describe('an application that answers with broken heads', () => {
+  it.each([
+    ['a bare CR', 'X-A: b\rSet-Cookie: evil=1'],
+    ['a bare LF', 'X-A: b\nSet-Cookie: evil=1'],
+    ['a NUL', 'X-A: b\0c'],
+    ['a blank before the colon', 'Set-Cookie : evil=1'],
+    ['a folded line', 'X-A: b\r\n Set-Cookie: evil=1'],
+    ['a control character in a cookie', 'Set-Cookie: evil=a\u0001b; Path=/'],
+    ['a cookie with our name', 'Set-Cookie: lucy2fa=evil=1; Path=/'],
+  ])('77: %s breaks no head of ours and sets nothing', async (_name, line) => {
+    const sockets = new Set<Socket>();
+    const broken = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('data', () => socket.write(`HTTP/1.1 200 OK\r\n${line}\r\nContent-Length: 2\r\n\r\nok`, 'latin1'));
+    });
+    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
+    const address = broken.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const h = await Harness.start({ upstreamUrl: `http://127.0.0.1:${address.port}` });
+    try {
+      const browser = h.browser();
+      for (const path of ['/admin/login', '/assets/x.css', '/admin/login']) {
+        const page = await browser.get(path);
+        expect([200, 502], path).toContain(page.status);
+        expect(page.setCookie.join(), path).not.toContain('evil');
+        expect(browser.transcript.toString('latin1')).not.toMatch(/^set-cookie:.*evil/im);
+      }
+      expect(browser.cookies.every(({ name }) => name === 'lucy2fa')).toBe(true);
+    } finally {
+      await h.close();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => broken.close(resolve));
+    }
   });
 });
 

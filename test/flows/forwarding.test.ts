@@ -318,6 +318,38 @@ describe('redirects of the application', () => {
   });
 });
 
+describe('cookies of the application', () => {
+  it.each([
+    ['UTF-8 as it came', Buffer.from('town=Zürich').toString('latin1')],
+    ['a quoted value with a comma', 'town="a, b"'],
+    ['percent and signs', 'town=%7Ba%3A1%7D|!#$&*'],
+    ['an equals sign', 'town=YWJj=='],
+    ['an empty value', 'town='],
+  ])('come back to it byte for byte: %s', async (_name, pair) => {
+    const small = await startSmall();
+    const browser = await signInSmall();
+    small.cookie = `${pair}; Path=/; HttpOnly`;
+    expect((await browser.get('/cookie')).text).toBe('set');
+    expect(browser.cookies.map(({ name }) => name)).toEqual(['lucy2fa']);
+    expect((await browser.get('/home')).html).toContain('secret-of-7-');
+    const [, headers = '[]'] = (small.requests.at(-1) ?? '').split('\n');
+    const sent: string[] = JSON.parse(headers);
+    const line = sent[sent.findIndex((name) => name.toLowerCase() === 'cookie') + 1];
+    expect(line?.split('; ').sort()).toEqual([pair, expect.stringMatching(/^SID=/)].sort());
+  });
+
+  it('that no request could carry does not lock the person out', async () => {
+    const small = await startSmall();
+    const browser = await signInSmall();
+    small.cookie = `odd=${'x'.repeat(10_000)}; Path=/`;
+    await browser.get('/cookie');
+    expect((await browser.get('/home')).html).toContain('secret-of-7-');
+    small.cookie = 'town=a\tb; Path=/';
+    await browser.get('/cookie');
+    expect((await browser.get('/home')).html).toContain('secret-of-7-');
+  });
+});
+
 describe('forms on an address where bodies are read', () => {
   const cases: readonly (readonly [string, string, Buffer])[] = [
     ['an urlencoded form', 'application/x-www-form-urlencoded', Buffer.from('text=%7e%C3%a4+x&&b=&a[]=1&a[]=2&c;d=1')],

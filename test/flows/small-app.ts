@@ -22,6 +22,8 @@ export interface SmallApp {
   givenUp: number;
   /** What `/go` answers as `Location`. */
   location: string;
+  /** What `/cookie` sets: a whole Set-Cookie line, one character for each byte. */
+  cookie: string;
   /** Where a right password leads. */
   afterLogin: string;
   /** What `/me` answers to somebody who is logged in. */
@@ -83,6 +85,7 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
       return;
     }
     if (path === '/silent') return;
+    if (path === '/cookie') return void res.writeHead(200, { 'Set-Cookie': app.cookie }).end('set');
     if (path === '/go') return void res.writeHead(302, { Location: app.location }).end();
     const { type, body: page } = path === '/me' ? app.me(user) : { type: 'text/html', body: `secret-of-${user.id}-` };
     res.writeHead(200, { 'Content-Type': type }).end(page);
@@ -98,6 +101,7 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
     givenUp: 0,
     location: '/home',
     afterLogin: '/home',
+    cookie: 'a=b',
     me: ({ id, name }) => ({ type: 'application/json', body: JSON.stringify({ id, name }) }),
     close: () =>
       new Promise((resolve) => {
