@@ -329,7 +329,7 @@ export class Gateway {
     // An upgrade has no judge of logins, and an application that ignores the header answers it as a plain GET.
     if (route.login !== undefined || route.isOracle) return refuseUpgrade(socket, 400, this.#parts.clock);
     const open = (): void => {
-      const { doubts } = session;
+      const { doubts } = session.confidence;
       const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
       const running = this.#parts.upstream.tunnel({
         req,
@@ -339,14 +339,14 @@ export class Gateway {
         headers: this.#headers({ req, scope, settings }, cookie, false, false, 'none'),
         onHead: (answer) => {
           // What could have put somebody else into the jar left or came back meanwhile: whose socket is it (T3)?
-          if (session.doubts !== doubts) throw new SessionGone();
+          if (session.confidence.doubts !== doubts) throw new SessionGone();
           return addReadable([...answer.headers], answer.setCookies, profile);
         },
         onEnd: () => this.#parts.sessions.detach(session, running),
       });
       this.#parts.sessions.attach(session, running);
     };
-    if (session.unconfirmed) void this.#confirmThen(open, session, scope.client, socket);
+    if (session.confidence.unconfirmed) void this.#confirmThen(open, session, scope.client, socket);
     else open();
   }
 
@@ -355,7 +355,7 @@ export class Gateway {
     const { version } = session.record;
     try {
       await this.#parts.pass.rechecks.confirm(session, client);
-      if (session.stillVerified(version) && !session.unconfirmed) return open();
+      if (session.stillVerified(version) && !session.confidence.unconfirmed) return open();
       refuseUpgrade(socket, 503, this.#parts.clock);
     } catch (error) {
       this.#parts.log.error('upgrade_failed', { reason: reasonOf(error) });

@@ -111,7 +111,7 @@ class Passing {
       if (changed) this.#parts.rechecks.doubt(session);
       if (hasVaulted(head.setCookies, profile)) this.#parts.sessions.save(session);
     }
-    if (!session.unconfirmed) return { send: this.#headersOut(head) };
+    if (!session.confidence.unconfirmed) return { send: this.#headersOut(head) };
     return { hold: this.#confirmed(head, session) };
   }
 

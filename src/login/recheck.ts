@@ -44,20 +44,20 @@ export class Rechecks {
 
   /** The jar changed: until somebody confirms whose it is now, every answer in this session is doubtful, not only this one. */
   doubt(session: LiveSession): void {
-    session.unconfirmed = true;
-    session.doubts += 1;
+    session.confidence.unconfirmed = true;
+    session.confidence.doubts += 1;
   }
 
   /** An unsafe request leaves: until it is confirmed, every answer in this session is doubtful. */
   depart(session: LiveSession): void {
-    session.unsafeInFlight += 1;
+    session.confidence.unsafeInFlight += 1;
     this.doubt(session);
   }
 
   /** Its answer is here: what it did is done, and the next question sees it. */
   land(session: LiveSession): void {
-    session.unsafeInFlight -= 1;
-    session.doubts += 1; // a question that is on its way may have been answered before the work was done
+    session.confidence.unsafeInFlight -= 1;
+    session.confidence.doubts += 1; // a question that is on its way may have been answered before the work was done
   }
 
   /** It broke off without an answer; the application may do its work all the same, any moment now. */
@@ -79,11 +79,12 @@ export class Rechecks {
   async #ask(session: LiveSession, client: string): Promise<Recheck> {
     const { session: state } = session;
     if (state.state !== 'verified') return { is: 'left' };
-    const { doubts } = session;
+    const { doubts } = session.confidence;
     const naming = await this.#app.whoami(session, client);
     const is = naming === undefined ? 'same' : confirm(state.identity, naming); // without whoami; it warned at start
     if (naming === undefined || is === 'same') {
-      if (session.unsafeInFlight === 0 && session.doubts === doubts) session.unconfirmed = false;
+      if (session.confidence.unsafeInFlight === 0 && session.confidence.doubts === doubts)
+        session.confidence.unconfirmed = false;
       return { is: 'same' };
     }
     const why = naming.is === 'unknown' ? naming.why : undefined;

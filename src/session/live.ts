@@ -10,6 +10,19 @@ export interface Endable {
   abort(): void;
 }
 
+/**
+ * Whether the application can still be believed to mean the same person; see login/recheck.ts. It belongs to the jar and moves
+ * on with it when the session id changes: a request that is on its way does not stop because somebody proved a factor.
+ */
+export class Confidence {
+  /** Unsafe requests on their way. */
+  unsafeInFlight = 0;
+  /** Something may have changed hands since the application was last asked. */
+  unconfirmed = false;
+  /** Rises whenever the application may have changed its mind; a question that began at another count proves nothing. */
+  doubts = 0;
+}
+
 export class LiveSession {
   readonly key: string;
   readonly jar: Jar;
@@ -21,20 +34,22 @@ export class LiveSession {
   ended = false;
   /** Responses and sockets that are open now. */
   readonly running = new Set<Endable>();
-  /** Unsafe requests on their way, and answers since whose owner was not confirmed; see login/recheck.ts. */
-  unsafeInFlight = 0;
-  unconfirmed = false;
-  /** Rises whenever the application may have changed its mind; a question that began at another count proves nothing. */
-  doubts = 0;
+  readonly #confidence: Confidence;
   /** One login exchange at a time: the jar belongs to it meanwhile. */
   exchange: Promise<unknown> = Promise.resolve();
   exchangesInFlight = 0;
 
-  constructor(key: string, record: SessionRecord, jar: Jar = Jar.fromJson(record.jar)) {
+  /** @param confidence of the session that this one follows; a session from the store begins with a doubt. */
+  constructor(key: string, record: SessionRecord, jar: Jar = Jar.fromJson(record.jar), confidence = new Confidence()) {
     this.key = key;
+    this.#confidence = confidence;
     this.record = record;
     this.jar = jar;
     this.seenAt = record.lastSeenAt;
+  }
+
+  get confidence(): Confidence {
+    return this.#confidence;
   }
 
   get session(): Session {

@@ -89,6 +89,7 @@ export class Sessions {
       const record = this.#options.store.peek(key);
       if (record === undefined) return undefined;
       session = this.#adopt(new LiveSession(key, record));
+      session.confidence.unconfirmed = true; // whoever stopped the process may have left a request on its way
     }
     const over = this.#over(session, this.#options.clock.now());
     if (over === undefined) return session;
@@ -178,7 +179,7 @@ export class Sessions {
     if (!won) throw new SessionGone();
     const { id, key } = this.#newId();
     await this.#options.store.update(key, () => ({ write: record, result: undefined }));
-    return { session: this.#adopt(new LiveSession(key, record, jar ?? old.jar)), id };
+    return { session: this.#adopt(new LiveSession(key, record, jar ?? old.jar, old.confidence)), id };
   }
 
   /** Ends a session for good. The memory forgets it at once; the promise resolves when disk and application have too. */

@@ -1,0 +1,62 @@
+/** A doubt belongs to the jar: neither a new session id nor a new process makes the application believable again. */
+import { describe, expect, it } from 'vitest';
+import type { Identity, LoginId, PendingLogin, ReturnPath } from '../../src/gate/types.ts';
+import { Sessions } from '../../src/session/sessions.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import { TestClock } from '../fakes/clock.ts';
+
+const identity = 'alice@example.com' as Identity;
+
+function setUp() {
+  const clock = new TestClock();
+  const store = memoryStore(clock);
+  const open = () =>
+    new Sessions({
+      store: store.sessions,
+      clock,
+      limits: () => ({ idleMs: 1_800_000, absoluteMs: 43_200_000, pendingMs: 600_000, maxAnonymous: 10 }),
+      onEnd: async () => {},
+      onWriteError: (error) => expect.unreachable(String(error)),
+    });
+  const login = (id: string): PendingLogin => ({
+    id: id as LoginId,
+    identity,
+    acceptedAt: clock.now(),
+    returnTo: '/' as ReturnPath,
+  });
+  return { clock, open, login };
+}
+
+describe('a session that may have changed hands in the application', () => {
+  it('is as doubtful after a step-up as before it', async () => {
+    const { clock, open, login } = setUp();
+    const sessions = open();
+    const { session } = await sessions.transition(sessions.create().session, {
+      type: 'login-accepted',
+      login: login('first'),
+      standing: 'pass',
+    });
+    await sessions.transition(session, { type: 'step-up-asked', login: login('second') });
+    session.confidence.unsafeInFlight += 1;
+    session.confidence.unconfirmed = true;
+    const proof = { loginId: 'second' as LoginId, identity, factor: 'totp' as const, at: clock.now() };
+    const { session: heir } = await sessions.transition(session, { type: 'factor-proved', proof });
+    expect(heir.key).not.toBe(session.key);
+    expect(heir.confidence.unconfirmed).toBe(true);
+    expect(heir.confidence.unsafeInFlight).toBe(1);
+  });
+
+  it('begins with a doubt in a new process, which cannot know what was on its way', async () => {
+    const { open, login } = setUp();
+    const { session } = await (async () => {
+      const sessions = open();
+      return sessions.transition(sessions.create().session, {
+        type: 'login-accepted',
+        login: login('first'),
+        standing: 'pass',
+      });
+    })();
+    expect(session.confidence.unconfirmed).toBe(false);
+    expect(open().byKey(session.key)?.confidence.unconfirmed).toBe(true);
+  });
+});
