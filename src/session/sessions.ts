@@ -66,6 +66,10 @@ export class Sessions {
   readonly #busy = new Set<LiveSession>();
   /** Keys whose removal is not on the disk yet; the store may still show them, we never do. */
   readonly #ending = new Set<string>();
+  /** Sessions between their old id and their new one, where no list of sessions has them; `revoked` by `endAll` meanwhile. */
+  readonly #rotating = new Set<{ readonly identity: Identity | undefined; revoked: boolean }>();
+  /** Whose sessions are being ended now, once for each `endAll` under way. */
+  readonly #revoking: Identity[] = [];
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -170,6 +174,20 @@ export class Sessions {
 
   /** The old id dies first and by compare-and-set: of fifty right codes exactly one is the heir (attack "double spend"). */
   async #rotate(old: LiveSession, record: SessionRecord, jar: Jar | undefined): Promise<Issued> {
+    const identity = identityOf(record);
+    const rotation = { identity, revoked: identity !== undefined && this.#revoking.includes(identity) };
+    this.#rotating.add(rotation);
+    try {
+      const issued = await this.#inherit(old, record, jar);
+      if (!rotation.revoked) return issued;
+      await this.end(issued.session, 'revoked');
+      throw new SessionGone();
+    } finally {
+      this.#rotating.delete(rotation);
+    }
+  }
+
+  async #inherit(old: LiveSession, record: SessionRecord, jar: Jar | undefined): Promise<Issued> {
     const expected = old.record.version;
     this.#forget(old);
     const won = await this.#options.store.update(old.key, (current) =>
@@ -194,10 +212,16 @@ export class Sessions {
 
   /** Ends all sessions of an identity, but the one named. @returns how many. */
   async endAll(identity: Identity, reason: EndReason, except?: LiveSession): Promise<number> {
-    const ending: Promise<void>[] = [];
-    for (const session of await this.of(identity)) if (session !== except) ending.push(this.end(session, reason));
-    await Promise.all(ending);
-    return ending.length;
+    this.#revoking.push(identity);
+    for (const rotation of this.#rotating) if (rotation.identity === identity) rotation.revoked = true;
+    try {
+      const ending: Promise<void>[] = [];
+      for (const session of await this.of(identity)) if (session !== except) ending.push(this.end(session, reason));
+      await Promise.all(ending);
+      return ending.length;
+    } finally {
+      this.#revoking.splice(this.#revoking.indexOf(identity), 1);
+    }
   }
 
   /** All sessions in which this identity logged in, pending ones included. */
@@ -214,12 +238,13 @@ export class Sessions {
   /** Writes the jar and what the own pages remember, if the session is still the one that was read. */
   save(session: LiveSession): void {
     if (session.ended) return;
-    const expected = session.record.version;
-    session.record = { ...session.record, jar: session.jar.toJson(), lastSeenAt: session.seenAt };
+    const record = { ...session.record, jar: session.jar.toJson(), lastSeenAt: session.seenAt };
+    session.record = record;
+    // What is written is what was true now: a store may be slow, and by then the session may have other rights.
     this.#background(
       this.#options.store.update(session.key, (current) =>
-        current?.version === expected && !session.ended
-          ? { write: session.record, result: undefined }
+        current?.version === record.version && !session.ended
+          ? { write: record, result: undefined }
           : { result: undefined },
       ),
     );

@@ -175,6 +175,16 @@ describe('races', () => {
     await dropping;
   });
 
+  it('a save that is still on its way to a slow disk spoils no change of rights', async () => {
+    const { session } = await loggedIn();
+    store.hold();
+    sessions.setWanted(session, '/admin/x');
+    const dropping = sessions.transition(session, { type: 'dropped' });
+    store.release();
+    await dropping;
+    expect((await records()).map((record) => record.session.state)).toEqual(['anonymous']);
+  });
+
   it('an answer that was asked for under the old rights may not go out under equal new ones', async () => {
     const { session } = await loggedIn();
     const { version } = session.record;
@@ -217,6 +227,20 @@ describe('an ended session', () => {
     await Promise.allSettled([acting, ending]);
     expect(session.ended).toBe(true);
     expect(store.peek(session.key)).toBeUndefined();
+  });
+
+  it('never comes back by another process that still has it', async () => {
+    const { session, id } = await loggedIn();
+    const elsewhere = open(store);
+    const twin = elsewhere.find(id);
+    if (twin === undefined) throw new Error('the other process sees the record');
+    await sessions.end(session, 'logout');
+    elsewhere.setWanted(twin, '/admin');
+    elsewhere.touch(twin, clock.now() + 120_000);
+    await expect(elsewhere.transition(twin, { type: 'dropped' })).rejects.toBeInstanceOf(SessionGone);
+    await store.update('another', () => ({ write: null, result: undefined }));
+    expect(await records()).toEqual([]);
+    expect(elsewhere.find(id)).toBeUndefined();
   });
 
   it('is invisible while its removal is on the way, and for good when the disk refuses', async () => {
