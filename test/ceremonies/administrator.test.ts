@@ -1,6 +1,7 @@
 /** What an administrator may do: only as one, only freshly proved, only with a reason; and then at once and completely. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LiveSession } from '../../src/session/live.ts';
+import type { Change, SessionRecord } from '../../src/store/store.ts';
 import { ADMIN, ALICE, CeremonyWorld } from './ceremony-world.ts';
 
 let w: CeremonyWorld;
@@ -80,6 +81,44 @@ describe('what is done', () => {
     expect(await w.prover.prove(login, `totp-${ALICE}`, w.totp())).toMatchObject({ ok: false });
     expect(await w.sessions.of(ALICE)).toEqual([]);
   });
+
+  it.each(['reset', 'endSessions'] as const)(
+    '%s also ends a session that is between its old id and its new one',
+    async (call) => {
+      const session = await w.proved(ADMIN);
+      w.clock.advance(30_000);
+      const login = await w.login(ALICE);
+      const { update } = w.store.sessions;
+      let ending: Promise<unknown> | undefined;
+      const slow: typeof update = async <R>(
+        key: string,
+        change: (current: SessionRecord | undefined) => Change<SessionRecord, R>,
+      ): Promise<R> => {
+        const result: R = await update.call<typeof w.store.sessions, [string, typeof change], Promise<R>>(
+          w.store.sessions,
+          key,
+          change,
+        );
+        // The old id has just been taken out of the store, and the new one is not in it yet.
+        if (key === login.key && ending === undefined) {
+          ending = w.admin[call](session, ALICE, 'stolen');
+          await ending;
+        }
+        return result;
+      };
+      Object.assign(w.store.sessions, { update: slow });
+      expect(await w.prover.prove(login, `totp-${ALICE}`, w.totp())).toMatchObject({ ok: false, code: 'session-gone' });
+      expect(await ending).toMatchObject({ ok: true });
+      expect(await w.sessions.of(ALICE)).toEqual([]);
+      expect(w.ended.filter(({ session: { session } }) => session.state === 'verified')).toHaveLength(1);
+      // Afterwards everybody may sign in again.
+      w.clock.advance(30_000);
+      Object.assign(w.store.sessions, { update });
+      if (call === 'endSessions') {
+        expect(await w.prover.prove(await w.login(ALICE), `totp-${ALICE}`, w.totp())).toMatchObject({ ok: true });
+      }
+    },
+  );
 
   it('an unlock takes the lock off, and only that', async () => {
     w.limits = { ...w.limits, guesses: { free: 1, pausesMs: [0], hard: 2 }, perLogin: 5 };
