@@ -171,6 +171,14 @@ describe('93: replay', () => {
     ]);
     expect(answer.status).toBe(401);
     expect(h.app.requests.length).toBe(before);
+    // Not even the prompt is left: a copy of the old id is nobody, not somebody who waits for a token.
+    const prompt = await raw(h, 'GET', '/_2fa/challenge', [
+      ['Cookie', pending],
+      ['Accept', 'text/html'],
+      ['Connection', 'close'],
+    ]);
+    expect(prompt.text).not.toContain(ALICE.email);
+    expect(h.assembled.sessions.find(pending.replace('lucy2fa=', ''))).toBeUndefined();
   });
 
   it('93: the application’s own session id, brought by a browser, is nothing to us', async () => {
