@@ -96,7 +96,7 @@ describe.skipIf(whySkipChromium() !== undefined)('the administration', () => {
 
     const after = await readFile(gateway.configPath, 'utf8');
     const added = after.split('\n').filter((line) => !before.split('\n').includes(line));
-    expect(added.map((line) => line.trim())).toEqual([`apiKey: ${API_KEY}`]);
+    expect(added.map((line) => line.trim())).toEqual([`apiKey: "${API_KEY}"`]);
     expect(before.split('\n').filter((line) => !after.split('\n').includes(line))).toEqual([]);
     expect((await stat(gateway.configPath)).mode & 0o777).toBe(0o600);
     expect(gateway.stdout + gateway.stderr).not.toContain(API_KEY);
