@@ -58,6 +58,8 @@ export function compileProfile(data: ProfileData): Profile {
     const rule = rules.find((candidate) => candidate.matches(question));
     if (rule?.class === 'protected') return 'protected';
     if (isAttempt) return 'login';
+    // Many applications log people in at every address: each page of a public one would answer a password by itself.
+    if (rule === undefined && logins.some((login) => login.mightCarry(question))) return 'protected';
     const routeClass = rule?.class ?? data.access;
     // Another case, or something after the path: not the login that we know, and nothing that is open.
     return routeClass !== 'login' && mightBeLogin(question) ? 'protected' : routeClass;
@@ -69,7 +71,8 @@ export function compileProfile(data: ProfileData): Profile {
     loginPage: data.login.page,
     upstreamHost: data.upstreamHost,
     isPublicHost: anyOf(data.hosts.public.map(hostMatcher)),
-    readsBody: (method, path) => hasBody(method) && bodyPlaces.some((place) => place.wide(path)),
+    readsBody: (method, path) =>
+      hasBody(method) && (data.access === 'public' || bodyPlaces.some((place) => place.wide(path))),
     route(question) {
       const login = matchLogins(logins, question);
       const isOracle = oracles.some((oracle) => oracle.matches(question, login !== undefined));

@@ -21,6 +21,8 @@ export interface LoginRequest {
   match(question: RouteQuestion): LoginMatch | undefined;
   /** Whether another reading of the same request would be a login; it is then closed, not judged. */
   mightMatch(question: RouteQuestion): boolean;
+  /** Whether the body may hold this password, whatever the address; one that was not read may. */
+  mightCarry(question: RouteQuestion): boolean;
 }
 
 const UNREADABLE: LoginMatch = { user: undefined, ambiguous: true, unreadable: true };
@@ -57,6 +59,10 @@ export function compileLoginRequest(data: LoginRequestData): LoginRequest {
       (inQuery ? !hasBody(question.method) : hasBody(question.method)) &&
       place.wide(question.path) &&
       read(question) !== undefined,
+    mightCarry: ({ form, method }) =>
+      !inQuery &&
+      hasBody(method) &&
+      (form === undefined || (kindOf(form) === kind && form.lookup(password).found !== 'never')),
   };
 }
 
