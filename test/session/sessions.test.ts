@@ -185,6 +185,20 @@ describe('races', () => {
     expect((await records()).map((record) => record.session.state)).toEqual(['anonymous']);
   });
 
+  it('a revocation does not miss a session that is between two ids', async () => {
+    const { session } = await loggedIn('challenge');
+    const bob = sessions.create().session;
+    store.hold();
+    const rising = sessions.transition(session, proved(session));
+    const innocent = sessions.transition(bob, accepted('pass', 'bob@example.com' as Identity));
+    const revoking = sessions.endAll(ALICE, 'revoked');
+    store.release();
+    await revoking;
+    await expect(rising).rejects.toBeInstanceOf(SessionGone);
+    expect((await innocent).session.ended).toBe(false);
+    expect((await records()).map((record) => record.session)).toMatchObject([{ identity: 'bob@example.com' }]);
+  });
+
   it('an answer that was asked for under the old rights may not go out under equal new ones', async () => {
     const { session } = await loggedIn();
     const { version } = session.record;
