@@ -40,10 +40,14 @@ export class LiveSession {
   exchangesInFlight = 0;
 
   /** @param confidence of the session that this one follows; a session from the store begins with a doubt. */
+  /** Version of the record when this id came to be held here. */
+  readonly #heldFrom: number;
+
   constructor(key: string, record: SessionRecord, jar: Jar = Jar.fromJson(record.jar), confidence = new Confidence()) {
     this.key = key;
     this.#confidence = confidence;
     this.record = record;
+    this.#heldFrom = record.version;
     this.jar = jar;
     this.seenAt = record.lastSeenAt;
   }
@@ -60,8 +64,11 @@ export class LiveSession {
     return this.record.csrf;
   }
 
-  /** Whether an answer that was asked for under `version` may still go out (attack "race between login and a request"). */
+  /**
+   * Whether an answer that was asked for under `version` may still go out (attack "race between login and a request"). Rights
+   * rise only with a new id, which is another object: what changes here without taking them is a question for a fresh proof.
+   */
   stillVerified(version: number): boolean {
-    return !this.ended && this.record.version === version && this.record.session.state === 'verified';
+    return !this.ended && version >= this.#heldFrom && this.record.session.state === 'verified';
   }
 }

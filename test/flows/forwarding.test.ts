@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { downloadBytes } from '../../src/demo/stand-in-lucy/transfers.ts';
+import type { Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
 import type { FakeBrowser } from '../fakes/browser.ts';
 import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { cookieOf, hostOf, raw, signIn, withHost } from './attack-steps.ts';
@@ -135,6 +136,45 @@ describe('answers that take their time', () => {
     h.clock.advance(1000);
     await connection.readUntil('data: 1');
     await connection.close();
+  });
+});
+
+describe('an answer that is under way when a fresh proof is asked for', () => {
+  it('arrives: the question takes no rights away', async () => {
+    const small = await startSmall();
+    const browser = await signInSmall();
+    const waiting = raw(h, 'GET', '/later', [
+      ['Cookie', cookieOf(browser)],
+      ['Connection', 'close'],
+    ]);
+    await expect.poll(() => small.later.length).toBe(1);
+    const session = h.assembled.sessions.find(browser.cookie('lucy2fa'));
+    if (session === undefined) throw new Error('nobody is signed in');
+    const login = {
+      id: 'step' as LoginId,
+      identity: '7' as Identity,
+      acceptedAt: h.clock.now(),
+      returnTo: '/' as ReturnPath,
+    };
+    await h.assembled.sessions.transition(session, { type: 'step-up-asked', login });
+    small.later.pop()?.();
+    expect((await waiting).text).toBe('worth-waiting-for');
+  });
+
+  it('and never arrives when the session dropped its rights meanwhile', async () => {
+    const small = await startSmall();
+    const browser = await signInSmall();
+    const waiting = raw(h, 'GET', '/later', [
+      ['Cookie', cookieOf(browser)],
+      ['Connection', 'close'],
+    ]).catch((error: Error) => error);
+    await expect.poll(() => small.later.length).toBe(1);
+    const session = h.assembled.sessions.find(browser.cookie('lucy2fa'));
+    if (session === undefined) throw new Error('nobody is signed in');
+    await h.assembled.sessions.transition(session, { type: 'dropped' });
+    small.later.pop()?.();
+    const outcome = await waiting;
+    if (!(outcome instanceof Error)) expect(outcome.text).not.toContain('worth-waiting-for');
   });
 });
 

@@ -22,6 +22,8 @@ export interface SmallApp {
   givenUp: number;
   /** What `/go` answers as `Location`. */
   location: string;
+  /** Answers that `/later` owes; each call sends one. */
+  readonly later: (() => void)[];
   /** What `/cookie` sets: a whole Set-Cookie line, one character for each byte. */
   cookie: string;
   /** Where a right password leads. */
@@ -85,6 +87,7 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
       return;
     }
     if (path === '/silent') return;
+    if (path === '/later') return void app.later.push(() => res.writeHead(200).end('worth-waiting-for'));
     if (path === '/cookie') return void res.writeHead(200, { 'Set-Cookie': app.cookie }).end('set');
     if (path === '/go') return void res.writeHead(302, { Location: app.location }).end();
     const { type, body: page } = path === '/me' ? app.me(user) : { type: 'text/html', body: `secret-of-${user.id}-` };
@@ -101,6 +104,7 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
     givenUp: 0,
     location: '/home',
     afterLogin: '/home',
+    later: [],
     cookie: 'a=b',
     me: ({ id, name }) => ({ type: 'application/json', body: JSON.stringify({ id, name }) }),
     close: () =>
