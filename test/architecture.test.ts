@@ -52,6 +52,29 @@ function withoutWords(text: string): string {
     .replace(/'(?:[^'\\\n]|\\.)*'/g, "''");
 }
 
+/** The steps of a request, in gateway.ts and the files beside it: they see each other, and of everything else what is named. */
+const REQUEST_PATH: readonly string[] = [
+  'gateway.ts',
+  'way.ts',
+  'replies.ts',
+  'logins.ts',
+  'upgrades.ts',
+  'gate',
+  'clock.ts',
+  'log.ts',
+  'login',
+  'session',
+  'request',
+  'pass.ts',
+  'ceremonies/counters.ts',
+  'profiles/profile.ts',
+  'profiles/fields.ts',
+  'store/store.ts',
+  'upstream/upstream.ts',
+  'upstream/request-headers.ts',
+  'web/web.ts',
+];
+
 /**
  * What each part may import of ours, itself apart: whole folders, or single files where only an interface is meant. A new
  * folder fails until it has a line here.
@@ -112,22 +135,11 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'upstream/location.ts',
     'web/web.ts',
   ],
-  'gateway.ts': [
-    'gate',
-    'clock.ts',
-    'log.ts',
-    'login',
-    'session',
-    'request',
-    'pass.ts',
-    'ceremonies/counters.ts',
-    'profiles/profile.ts',
-    'profiles/fields.ts',
-    'store/store.ts',
-    'upstream/upstream.ts',
-    'upstream/request-headers.ts',
-    'web/web.ts',
-  ],
+  'gateway.ts': REQUEST_PATH,
+  'way.ts': REQUEST_PATH,
+  'replies.ts': REQUEST_PATH,
+  'logins.ts': REQUEST_PATH,
+  'upgrades.ts': REQUEST_PATH,
   config: ['gate', 'profiles'],
 };
 
@@ -156,7 +168,7 @@ describe('imports', () => {
   it('finds the files and their imports, so that a rule that finds nothing means something', () => {
     expect(sources.length).toBeGreaterThan(100);
     expect(sources.find(({ file }) => file === 'gateway.ts')?.own).toContain('gate/decide.ts');
-    expect(sources.find(({ file }) => file === 'gateway.ts')?.packages).toContain('node:crypto');
+    expect(sources.find(({ file }) => file === 'gateway.ts')?.packages).toContain('node:http');
   });
 
   it('name only files that exist, with their extension', () => {

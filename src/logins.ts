@@ -1,0 +1,115 @@
+/** The two requests that begin and end the application's own session: a login is exchanged, a logout ends ours first. */
+import type { Counters } from './ceremonies/counters.ts';
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import { addReadable } from './login/absorb.ts';
+import { type ExchangeParts, exchangeLogin, joinCookies, withWayOn } from './login/exchange.ts';
+import { localRedirects } from './pass.ts';
+import type { Replies } from './replies.ts';
+import { redirect } from './request/answers.ts';
+import { clientBucket } from './request/client.ts';
+import { clearOwnCookie } from './session/cookie.ts';
+import type { Sessions } from './session/sessions.ts';
+import type { Framing } from './upstream/request-headers.ts';
+import type { Upstream } from './upstream/upstream.ts';
+import { headersFor, type Way } from './way.ts';
+
+export interface LoginParts {
+  readonly cookieName: string;
+  readonly upstream: Upstream;
+  readonly upstreamHost: string;
+  readonly upstreamOrigin: string;
+  readonly sessions: Sessions;
+  readonly counters: Counters;
+  readonly exchange: ExchangeParts;
+  readonly replies: Replies;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Logins {
+  readonly #parts: LoginParts;
+
+  constructor(parts: LoginParts) {
+    this.#parts = parts;
+  }
+
+  async exchange(dropFirst: boolean, way: Way): Promise<void> {
+    const { req, res, scope, settings, session, route, start, form } = way;
+    const { upstreamHost } = this.#parts;
+    if (route.login !== undefined || route.isOracle) {
+      // Below the application's own limit per address, which would lock out everybody behind us (security: attack 59).
+      const bucket = `login:${clientBucket(scope.client)}`;
+      const ruling = await this.#parts.counters.spend(bucket, this.#parts.clock.now(), settings.loginBudgets);
+      if (!ruling.allowed) {
+        this.#parts.log.warn('excess_rate_limit_exceeded', { client: scope.client, budget: 'logins' });
+        const retryAfterMs = Math.max(0, ruling.until - this.#parts.clock.now());
+        return this.#parts.replies.refuse(req, res, 'too-many-logins', scope.isNavigation, { retryAfterMs });
+      }
+    }
+    // What is forwarded is what was parsed, so the application cannot find another user in it (attacks 28 to 31).
+    const rebuilt = form?.read === 'fields' && route.login !== undefined ? form.body : undefined;
+    const body = rebuilt ?? start?.bytes;
+    const framing: Framing = body === undefined ? 'none' : { length: body.length };
+    const exchanged = await exchangeLogin(this.#parts.exchange, {
+      req,
+      profile: settings.profile,
+      session,
+      client: scope.client,
+      path: scope.target.path,
+      target: scope.target.target,
+      headers: (cookie) => headersFor(way, upstreamHost, { cookie, framing, identityEncoding: true }),
+      body,
+      readableCookies: way.cookies.readable,
+      login: route.login,
+      isOracle: route.isOracle,
+      dropFirst,
+      publicOrigin: settings.publicUrl.origin,
+      upstreamOrigin: this.#parts.upstreamOrigin,
+    });
+    switch (exchanged.is) {
+      case 'answer':
+        return this.#parts.replies.release(exchanged.reply, exchanged.newId, way);
+      case 'withheld':
+        return this.#parts.replies.refuse(req, res, exchanged.why, scope.isNavigation, {
+          setCookie: clearOwnCookie(this.#parts.cookieName),
+        });
+      case 'login':
+        if (exchanged.accepted.standing === 'pass') {
+          const { issued, returnTo } = exchanged.accepted;
+          return this.#parts.replies.release(withWayOn(exchanged.reply, returnTo), issued.id, way);
+        }
+        return this.#parts.replies.loggedIn(exchanged.accepted, way);
+      default:
+        return exchanged satisfies never;
+    }
+  }
+
+  /** The application's logout ends our session first; its answer then comes from a jar that nobody has any more. */
+  async logout(way: Way): Promise<void> {
+    const { session, scope, req, res, settings } = way;
+    if (session === undefined) return this.#parts.replies.showOrRefuse('login', way);
+    const cookie = session.jar.header(scope.target.path, this.#parts.clock.now());
+    await this.#parts.sessions.end(session, 'app-logout');
+    const clear = clearOwnCookie(this.#parts.cookieName);
+    const framing: Framing = way.start === undefined ? 'stream' : { length: way.start.bytes.length };
+    this.#parts.upstream.forward({
+      req,
+      res,
+      target: scope.target.target,
+      headers: headersFor(way, this.#parts.upstreamHost, {
+        cookie: joinCookies(cookie, way.cookies.readable),
+        framing,
+      }),
+      onHead: (head) => {
+        const out = localRedirects(head, this.#parts.upstreamOrigin, settings.publicUrl.origin);
+        addReadable(out, head.setCookies, settings.profile);
+        out.push('Set-Cookie', clear);
+        return { send: out };
+      },
+      onFailure: () => redirect(res, settings.profile.loginPage, clear),
+      onEnd: () => {},
+      ...(way.start === undefined ? {} : { bodyRead: way.start.bytes, bodyComplete: way.start.complete }),
+    });
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * What the gate answers instead of the application: a redirect to a page, a refusal, or an answer of the login exchange that
+ * may go out after all. Nothing here decides; every answer that sets our cookie is made here.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { returnPath } from './gate/redirect.ts';
+import { type Log, reasonOf } from './log.ts';
+import { addReadable } from './login/absorb.ts';
+import type { Accepted } from './login/accept.ts';
+import { Superseded } from './login/exchange.ts';
+import { localRedirects } from './pass.ts';
+import { redirect } from './request/answers.ts';
+import { setOwnCookie } from './session/cookie.ts';
+import { SessionGone, type Sessions } from './session/sessions.ts';
+import { StoreError } from './store/store.ts';
+import { type FlatHeaders, type Reply, UpstreamError } from './upstream/upstream.ts';
+import { type GateTarget, newRequestId, pageOf, type Way } from './way.ts';
+import type { GatePage, Web } from './web/web.ts';
+
+export interface ReplyParts {
+  readonly cookieName: string;
+  readonly upstreamOrigin: string;
+  readonly sessions: Sessions;
+  readonly web: Web;
+  readonly log: Log;
+}
+
+export class Replies {
+  readonly #parts: ReplyParts;
+
+  constructor(parts: ReplyParts) {
+    this.#parts = parts;
+  }
+
+  refuse(
+    req: IncomingMessage,
+    res: ServerResponse,
+    page: GatePage,
+    asPage: boolean,
+    facts: { challenge?: string; retryAfterMs?: number; setCookie?: string } = {},
+  ): void {
+    if (res.headersSent || res.destroyed) {
+      res.destroy();
+      return;
+    }
+    const requestId = newRequestId();
+    this.#parts.log.info('request_refused', { requestId, page, path: req.url?.split('?', 1)[0] });
+    this.#parts.web.refuse(req, res, page, { requestId, asPage, ...facts });
+  }
+
+  showOrRefuse(page: GateTarget, way: Way): void {
+    if (way.scope.isNavigation) return this.show(page, way);
+    return this.refuse(way.req, way.res, 'not-signed-in', false, { challenge: pageOf(page, way.settings) });
+  }
+
+  /** Sends a person to a page, and remembers where they wanted to go when that is the login page. */
+  show(page: GateTarget, way: Way): void {
+    const { req, res, scope, session, settings } = way;
+    // Nobody signs in on a public host; a redirect to its login page would only lead here again.
+    if (scope.onPublicHost) return this.refuse(req, res, 'not-signed-in', true);
+    if (page !== 'login') return redirect(res, pageOf(page, settings));
+    const isGet = req.method === 'GET';
+    const wanted = isGet ? returnPath(scope.target.target, settings.publicUrl.origin) : undefined;
+    if (wanted === undefined || wanted === settings.profile.home) return redirect(res, settings.profile.loginPage);
+    if (session?.ended === false) {
+      this.#parts.sessions.setWanted(session, wanted);
+      return redirect(res, settings.profile.loginPage);
+    }
+    const { id } = this.#parts.sessions.create(wanted);
+    return redirect(
+      res,
+      settings.profile.loginPage,
+      id === undefined ? undefined : setOwnCookie(this.#parts.cookieName, id),
+    );
+  }
+
+  loggedIn(accepted: Accepted, way: Way): void {
+    const { issued, standing } = accepted;
+    const setCookie = issued.id === undefined ? undefined : setOwnCookie(this.#parts.cookieName, issued.id);
+    const page = pageOf(standing === 'enrol' ? 'enrol' : 'challenge', way.settings);
+    if (way.scope.isNavigation) return redirect(way.res, page, setCookie);
+    const facts = setCookie === undefined ? {} : { setCookie };
+    return this.refuse(way.req, way.res, 'factor-needed', false, { challenge: page, ...facts });
+  }
+
+  /** An answer of the exchange that may go out: buffered, its vaulted cookies already in the jar. */
+  release(reply: Reply, newId: string | undefined, way: Way): void {
+    const { res, settings } = way;
+    if (res.destroyed) return;
+    const out = localRedirects(reply, this.#parts.upstreamOrigin, settings.publicUrl.origin);
+    addReadable(out, reply.setCookies, settings.profile);
+    if (newId !== undefined) out.push('Set-Cookie', setOwnCookie(this.#parts.cookieName, newId));
+    res.writeHead(reply.status, reply.message, withLength(out, reply));
+    res.end(reply.body);
+  }
+
+  /** The last resort: whatever went wrong, nothing of the application goes out (I6). */
+  failed(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+    const asPage = req.headers['sec-fetch-mode'] === 'navigate' || req.headers.accept?.includes('text/html') === true;
+    if (error instanceof UpstreamError) {
+      this.#parts.log.warn('upstream_failed', { code: error.code, reason: reasonOf(error) });
+      return this.refuse(req, res, error.code === 'timeout' ? 'upstream-timeout' : 'upstream-unreachable', asPage);
+    }
+    if (error instanceof SessionGone || error instanceof Superseded)
+      return this.refuse(req, res, 'session-ended', asPage);
+    this.#parts.log.error('request_failed', { reason: reasonOf(error) });
+    return this.refuse(req, res, error instanceof StoreError ? 'store-unavailable' : 'internal', asPage);
+  }
+}
+
+/** The framing of a buffered answer is ours: the body may have been decoded on the way. */
+function withLength(headers: FlatHeaders, reply: Reply): FlatHeaders {
+  const out: FlatHeaders = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() !== 'content-length') out.push(headers[i] ?? '', headers[i + 1] ?? '');
+  }
+  if (reply.status !== 204 && reply.status !== 304) out.push('Content-Length', String(reply.body.length));
+  return out;
+}

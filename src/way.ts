@@ -1,0 +1,130 @@
+/**
+ * Everything that is known of one request when the gate is asked, and how it is put together. Pure, but for reading the
+ * request; HTTP and upgrades use the same functions, so that they cannot come to differ.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Budget } from './gate/attempts.ts';
+import type { Asked } from './gate/decide.ts';
+import type { FormRead } from './profiles/fields.ts';
+import type { Profile, RouteAnswer } from './profiles/profile.ts';
+import type { BodyStart } from './request/body.ts';
+import type { Network } from './request/client.ts';
+import type { readScope, Scope } from './request/scope.ts';
+import { readCookies, type SentCookies } from './session/cookie.ts';
+import type { LiveSession } from './session/live.ts';
+import { type Framing, requestHeaders } from './upstream/request-headers.ts';
+import type { FlatHeaders } from './upstream/upstream.ts';
+import type { GatePage } from './web/web.ts';
+
+/** What a reload may change; replaced as a whole, never edited. */
+export interface Settings {
+  readonly profile: Profile;
+  readonly publicUrl: URL;
+  readonly gatewayPath: string;
+  readonly trustedProxies: readonly Network[];
+  /** Login attempts per client address (per /64 for IPv6). */
+  readonly loginBudgets: readonly Budget[];
+}
+
+/** Everything that is known of one request when the gate has decided. */
+export interface Way {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly scope: Scope;
+  readonly settings: Settings;
+  readonly cookies: SentCookies;
+  readonly session: LiveSession | undefined;
+  readonly route: RouteAnswer;
+  readonly start: BodyStart | undefined;
+  readonly form: FormRead | undefined;
+}
+
+/** Whether a body that may hold a login can be judged at all; if not, it is refused, not guessed at (I7). */
+export function doubtOf(
+  route: RouteAnswer,
+  start: BodyStart | undefined,
+  form: FormRead | undefined,
+  isVerified: boolean,
+  profile: Profile,
+): GatePage | undefined {
+  const rechecked = isVerified && profile.whoami?.recheck === 'unsafe';
+  if (route.login?.unreadable === true && !rechecked)
+    return start?.complete === false ? 'body-too-large' : 'unsupported-type';
+  if (route.login !== undefined && route.login.unreadable !== true && route.login.ambiguous) return 'bad-request';
+  if (isVerified) return undefined;
+  if (form?.read === 'refused' && route.class === 'login') return 'bad-request';
+  return start?.complete === false && route.class === 'login' ? 'body-too-large' : undefined;
+}
+
+export function askedOf(req: IncomingMessage, scope: Scope, route: RouteAnswer, isUpgrade: boolean): Asked {
+  return {
+    route: route.class,
+    method: req.method ?? 'GET',
+    isLogin: (route.login !== undefined && route.login.unreadable !== true) || route.isOracle,
+    isLogout: route.isLogout,
+    isNavigation: scope.isNavigation,
+    isUpgrade,
+  };
+}
+
+export function scopeRules(settings: Settings): Parameters<typeof readScope>[1] {
+  const { publicUrl, trustedProxies, profile } = settings;
+  return { publicUrl, trustedProxies, isPublicHost: profile.isPublicHost };
+}
+
+/** Path below the reserved prefix, on our own host; `undefined` for everything that is the application's. */
+export function ownPathOf(scope: Scope, gatewayPath: string): string | undefined {
+  const { path } = scope.target;
+  if (scope.onPublicHost || !path.startsWith(gatewayPath)) return undefined;
+  if (path.length === gatewayPath.length) return '/';
+  return path.charCodeAt(gatewayPath.length) === 47 ? path.slice(gatewayPath.length) : undefined;
+}
+
+/** Path of a page that the gate sends people to. */
+export type GateTarget = 'login' | 'challenge' | 'enrol';
+
+export function pageOf(page: GateTarget, settings: Settings): string {
+  if (page === 'login') return settings.profile.loginPage;
+  return `${settings.gatewayPath}/${page === 'challenge' ? 'challenge' : 'account'}`;
+}
+
+/** Our cookie and the readable ones. A public host is another site to the browser; a session of ours has no business there. */
+export function cookiesOf(req: IncomingMessage, scope: Scope, profile: Profile, cookieName: string): SentCookies {
+  const isReadable = scope.onPublicHost ? () => true : profile.isReadable;
+  const cookies = readCookies(req.headers.cookie, cookieName, isReadable);
+  return scope.onPublicHost ? { ...cookies, id: undefined } : cookies;
+}
+
+export interface HeaderNeeds {
+  readonly cookie: string | undefined;
+  readonly framing: Framing;
+  /** A service route: `Authorization` goes along. */
+  readonly credentials?: boolean;
+  /** A login exchange: the answer must come in the clear. */
+  readonly identityEncoding?: boolean;
+}
+
+/** The headers that the application sees. @param upstreamHost host and port of its own address, for `upstreamHost: rewrite`. */
+export function headersFor(
+  way: Pick<Way, 'req' | 'scope' | 'settings'>,
+  upstreamHost: string,
+  needs: HeaderNeeds,
+): FlatHeaders {
+  const { req, scope, settings } = way;
+  return requestHeaders(req.rawHeaders, {
+    host: settings.profile.upstreamHost === 'keep' ? scope.host : upstreamHost,
+    forwardedFor: scope.client,
+    forwardedProto: scope.proto,
+    forwardedHost: scope.host,
+    forwardedPort: scope.port,
+    cookie: needs.cookie,
+    credentials: needs.credentials ?? false,
+    identityEncoding: needs.identityEncoding ?? false,
+    framing: needs.framing,
+  });
+}
+
+export function newRequestId(): string {
+  return randomBytes(9).toString('base64url');
+}
