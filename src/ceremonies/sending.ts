@@ -18,7 +18,9 @@ export async function sendCode(
   if (!factor.channels.includes(channel)) return refusal('channel-off');
   const now = parts.clock.now();
   const keys = [`send:${identity}`, `send-to:${numberKey(enrolment)}`];
-  const until = await spendAll(parts, keys, now);
+  // Counted apart, and for good: an asking that ends as a notification in the app sends no text, and rings a phone all the same.
+  const askings = insist ? [] : keys.map((key) => `asked-${key}`);
+  const until = await spendAll(parts, [...askings, ...keys], now);
   if (until !== undefined) {
     parts.log.warn('excess_rate_limit_exceeded', { identity, budget: 'sends', until });
     return refusal('send-paused', { until });
@@ -32,7 +34,7 @@ export async function sendCode(
   }
   parts.log.warn('authn_code_not_sent', { identity, factor: factor.id, channel, reason: sending.reason });
   if (sending.reason === 'app-instead' || sending.reason === 'channel-off') {
-    // Nothing left the provider, so it is no message; "text me anyway" must work at once.
+    // No text left the provider, so "text me anyway" must work at once.
     for (const key of keys) await parts.counters.unspend(key, now);
     return refusal(sending.reason);
   }

@@ -331,6 +331,22 @@ describe('texts and calls', () => {
     expect(await w.prover.send(session, way, 'sms', true)).toMatchObject({ code: 'send-paused' });
   });
 
+  it('ring the app of a person as seldom as texts would, whoever has the password', async () => {
+    const { way, authyId } = await w.enrolAuthy(ALICE);
+    w.authy.register(authyId);
+    const before = w.authy.requests.length;
+    for (let login = 0; login < 10; login++) {
+      const session = await w.login(ALICE);
+      for (let i = 0; i < 10; i++) await w.prover.send(session, way, 'sms', false);
+    }
+    expect(w.authy.requests.length - before).toBe(1);
+    for (let minute = 0; minute < 59; minute++) {
+      w.clock.advance(60_000);
+      await w.prover.send(await w.login(ALICE), way, 'sms', false);
+    }
+    expect(w.authy.requests.length - before).toBe(5);
+  });
+
   it('go to nobody who is locked, anonymous, or asks for another’s way', async () => {
     const { way } = await w.enrolAuthy(ALICE);
     const { way: bob } = await w.enrolAuthy(BOB, '791234568');
