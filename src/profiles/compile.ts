@@ -5,7 +5,7 @@
 import { condition, hasBody } from './conditions.ts';
 import { compileForbiddenInQuery, compileReadable, compileRolling } from './cookies.ts';
 import { compileIdentity } from './identity.ts';
-import { compileJudge, compileLoginRequest, compileOracle, matchLogins } from './login.ts';
+import { compileJudge, compileLoginRequest, compileOracle, matchLogins, strayLogin } from './login.ts';
 import { anyOf, hostMatcher } from './patterns.ts';
 import type { Profile, RouteAnswer, RouteQuestion } from './profile.ts';
 import { compileRoute, methodMatcher, type PlaceMatcher, pathMatcher } from './routes.ts';
@@ -80,7 +80,8 @@ export function compileProfile(data: ProfileData): Profile {
         ? onPublicHost(question)
         : onOwnHost(question, login !== undefined || isOracle);
       const answer = { class: routeClass, isLogout: isLogout(question), isOracle };
-      return login === undefined ? answer : { ...answer, login };
+      const told = login ?? (question.onPublicHost ? undefined : strayLogin(logins, question));
+      return told === undefined ? answer : { ...answer, login: told };
     },
     judge: compileJudge(data.login),
     whoami: data.whoami === undefined ? undefined : compileWhoami(data.whoami, identify),

@@ -21,6 +21,8 @@ export interface LoginRequest {
   match(question: RouteQuestion): LoginMatch | undefined;
   /** Whether another reading of the same request would be a login; it is then closed, not judged. */
   mightMatch(question: RouteQuestion): boolean;
+  /** Fields of this login at an address or by a method that only some servers take for its own: `/login.php/x`, `/LOGIN.PHP`. */
+  stray(question: RouteQuestion): LoginMatch | undefined;
   /** Whether the body may hold this password, whatever the address; one that was not read may. */
   mightCarry(question: RouteQuestion): boolean;
 }
@@ -49,16 +51,17 @@ export function compileLoginRequest(data: LoginRequestData): LoginRequest {
     return { user: ambiguous ? undefined : single(asked.user), ambiguous };
   };
 
+  const isWide = ({ method, path }: RouteQuestion): boolean => inQuery !== hasBody(method) && place.wide(path);
+  const isExact = ({ method, path }: RouteQuestion): boolean => methodFits(method) && place.exact(path);
+
   return {
     place,
     kind,
     inQuery,
     names: data.json === undefined && !inQuery ? [user, password] : [],
-    match: (question) => (methodFits(question.method) && place.exact(question.path) ? read(question) : undefined),
-    mightMatch: (question) =>
-      (inQuery ? !hasBody(question.method) : hasBody(question.method)) &&
-      place.wide(question.path) &&
-      read(question) !== undefined,
+    match: (question) => (isExact(question) ? read(question) : undefined),
+    mightMatch: (question) => isWide(question) && read(question) !== undefined,
+    stray: (question) => (isWide(question) && !isExact(question) ? read(question) : undefined),
     mightCarry: ({ form, method }) =>
       !inQuery &&
       hasBody(method) &&
@@ -82,6 +85,13 @@ export function matchLogins(logins: readonly LoginRequest[], question: RouteQues
   const doubtful = matches.find((match) => match.ambiguous);
   if (doubtful !== undefined) return doubtful;
   return others.every((other) => other.user === first.user) ? first : { user: undefined, ambiguous: true };
+}
+
+/** Never judged, because it may be none; never let through either, because it may be one, and in a verified session, too. */
+export function strayLogin(logins: readonly LoginRequest[], question: RouteQuestion): LoginMatch | undefined {
+  const found = logins.flatMap((login) => login.stray(question) ?? []);
+  if (found.length === 0) return undefined;
+  return found.every((match) => match.unreadable === true) ? UNREADABLE : { user: undefined, ambiguous: true };
 }
 
 function single(lookup: Lookup): string | undefined {

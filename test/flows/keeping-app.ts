@@ -74,7 +74,8 @@ export class KeepingApp {
 
   #logIn(sid: string, { pathname }: URL, form: URLSearchParams): boolean {
     const user = form.get('user') ?? '';
-    if (!['/login', '/other'].includes(pathname) || !PASSWORDS.has(user)) return false;
+    // As PHP does: what stands behind the script's name is not looked at.
+    if (!/^\/(?:login|other)(?:\/|$)/i.test(pathname) || !PASSWORDS.has(user)) return false;
     if (PASSWORDS.get(user) !== form.get('password')) return false;
     this.sessions.set(sid, user);
     return true;

@@ -35,6 +35,20 @@ async function attacker(profile: Record<string, unknown> = SMALL_PROFILE): Promi
   return browser;
 }
 
+/** The same where logins are GETs. */
+async function attackerByGet(): Promise<FakeBrowser> {
+  const login = { ...SMALL_PROFILE.login, requests: [GET_LOGIN] };
+  h = await Harness.start({ upstreamUrl: app.url, profile: { ...SMALL_PROFILE, login } });
+  await h.enrolTotp('alice');
+  await h.enrolTotp('victim', BOBS_SECRET);
+  h.clock.advance(30_000);
+  const browser = h.browser();
+  await browser.get('/login'); // a session id, which stays
+  const prompt = await browser.get(`/login?user=alice&password=${PASSWORDS.get('alice')}`);
+  await browser.submit(prompt, { code: h.totp() });
+  return browser;
+}
+
 const STOLEN = { user: 'victim', password: PASSWORDS.get('victim') ?? '' };
 
 describe('a socket in a verified session', () => {
@@ -62,21 +76,27 @@ describe('a socket in a verified session', () => {
   });
 
   it('is no way to log in past the judge, where logins are GETs', async () => {
-    const login = { ...SMALL_PROFILE.login, requests: [GET_LOGIN] };
-    h = await Harness.start({ upstreamUrl: app.url, profile: { ...SMALL_PROFILE, login } });
-    await h.enrolTotp('alice');
-    await h.enrolTotp('victim', BOBS_SECRET);
-    h.clock.advance(30_000);
-    const browser = h.browser();
-    await browser.get('/login'); // a session id, which stays
-    const prompt = await browser.get(`/login?user=alice&password=${PASSWORDS.get('alice')}`);
-    await browser.submit(prompt, { code: h.totp() });
+    const browser = await attackerByGet();
     const target = `/login?user=victim&password=${STOLEN.password}`;
     const { connection, answer } = await askForSocket(h, [['Cookie', cookieOf(browser)]], target);
     expect(answer.status).toBe(400);
     await connection.close();
     expect((await browser.get('/home')).html).not.toContain(SECRET_OF_VICTIM);
     expect([...app.sessions.values()]).not.toContain('victim');
+  });
+});
+
+describe('a login at an address that only some servers take for the login, in a verified session', () => {
+  it.each(['/login/x', '/LOGIN', '/login/'])('POST %s is refused where whoami could not tell', async (target) => {
+    const browser = await attacker({ ...SMALL_PROFILE, whoami: null });
+    expect((await browser.post(target, STOLEN)).status).toBe(400);
+    expect((await browser.get('/home')).html).not.toContain(SECRET_OF_VICTIM);
+  });
+
+  it.each(['/login/x', '/LOGIN', '/login/'])('GET %s is refused where logins are GETs', async (path) => {
+    const browser = await attackerByGet();
+    expect((await browser.get(`${path}?user=victim&password=${STOLEN.password}`)).status).toBe(400);
+    expect((await browser.get('/home')).html).not.toContain(SECRET_OF_VICTIM);
   });
 });
 

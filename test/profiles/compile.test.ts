@@ -174,7 +174,7 @@ describe('login requests', () => {
   test.each(['POST /doku.php/start', 'POST /DOKU.PHP', 'PUT /doku.php'])(
     '%s with credentials is not open, although anybody may read the wiki',
     (line) => {
-      expect(classOf(ask(wiki, line, { body: 'u=alice&p=x' }))).toBe('protected');
+      expect(classOf(ask(wiki, line, { body: 'u=alice&p=x' }))).toBe('protected+login');
     },
   );
 
