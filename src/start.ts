@@ -9,7 +9,6 @@ import type { AddressInfo } from 'node:net';
 import { assemble, type Rules, serve } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
-import { watchFile } from './watch.ts';
 import { keySettings } from './key-settings.ts';
 import { createLog, type Log, reasonOf } from './log.ts';
 import { serveManagement } from './management.ts';
@@ -20,6 +19,7 @@ import { hasStore, openStore } from './store/open.ts';
 import { type Store, StoreError } from './store/store.ts';
 import { openUpstream } from './upstream/http.ts';
 import type { Upstream } from './upstream/upstream.ts';
+import { watchFile } from './watch.ts';
 
 export type StartFailure = 'config' | 'store' | 'upstream' | 'listen' | 'tls';
 
