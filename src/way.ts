@@ -11,7 +11,7 @@ import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import type { BodyStart } from './request/body.ts';
 import type { Network } from './request/client.ts';
 import type { readScope, Scope } from './request/scope.ts';
-import { readCookies, type SentCookies } from './session/cookie.ts';
+import { mayHideAnother, readCookies, type SentCookies } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
 import { type Framing, requestHeaders } from './upstream/request-headers.ts';
 import type { FlatHeaders } from './upstream/upstream.ts';
@@ -91,7 +91,8 @@ export function pageOf(page: GateTarget, settings: Settings): string {
 
 /** Our cookie and the readable ones. A public host is another site to the browser; a session of ours has no business there. */
 export function cookiesOf(req: IncomingMessage, scope: Scope, profile: Profile, cookieName: string): SentCookies {
-  const isReadable = scope.onPublicHost ? () => true : profile.isReadable;
+  const isReadable = (name: string, value: string): boolean =>
+    scope.onPublicHost || (profile.isReadable(name) && !mayHideAnother(value));
   const cookies = readCookies(req.headers.cookie, cookieName, isReadable);
   return scope.onPublicHost ? { ...cookies, id: undefined } : cookies;
 }

@@ -29,7 +29,7 @@ export function isOwnCookie(name: string): boolean {
 export function readCookies(
   header: string | undefined,
   ownName: string,
-  isReadable: (name: string) => boolean,
+  isReadable: (name: string, value: string) => boolean,
 ): SentCookies {
   if (header === undefined) return NOTHING;
   let id: string | undefined;
@@ -48,7 +48,7 @@ export function readCookies(
         seen += 1;
         const value = header.slice(equals + 1, end);
         if (SESSION_ID.test(value)) id = value;
-      } else if (isReadable(name) && !isOwnCookie(name)) {
+      } else if (isReadable(name, header.slice(equals + 1, end)) && !isOwnCookie(name)) {
         names ??= new Set();
         if (!names.has(name)) {
           names.add(name);
@@ -61,6 +61,15 @@ export function readCookies(
   }
   const duplicated = seen > 1;
   return { id: duplicated ? undefined : id, duplicated, readable };
+}
+
+/**
+ * Whether a server could find a second cookie inside a value: RFC 2109 let a comma separate them, and servers that still read
+ * them so would take a session id of the client's choice out of a preference (attacks 8, 22).
+ */
+export function mayHideAnother(value: string): boolean {
+  const comma = value.indexOf(',');
+  return comma !== -1 && value.includes('=', comma);
 }
 
 const NOTHING: SentCookies = { id: undefined, duplicated: false, readable: undefined };

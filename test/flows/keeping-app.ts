@@ -19,6 +19,7 @@ export class KeepingApp {
   /** Session id to user; empty for nobody. */
   readonly sessions = new Map<string, string>();
   readonly requests: string[] = [];
+  readonly cookies: string[] = [];
   /** Whether `/me` answers with an error, as an application under load does. */
   whoamiFails = false;
   readonly #server = createServer((req, res) => void this.#answer(req, res).catch(() => res.destroy()));
@@ -46,6 +47,7 @@ export class KeepingApp {
     for await (const chunk of req) chunks.push(chunk);
     const url = new URL(req.url ?? '/', 'http://app.invalid');
     this.requests.push(`${req.method} ${req.url}`);
+    this.cookies.push(req.headers.cookie ?? '');
     const sid = this.#sessionOf(req, res);
     if (this.#logIn(sid, url, formOf(req, url, Buffer.concat(chunks).toString('latin1'))))
       return void res.writeHead(302, { Location: '/home' }).end();

@@ -100,6 +100,21 @@ describe('a login at an address that only some servers take for the login, in a 
   });
 });
 
+describe('a readable cookie', () => {
+  it('brings no session id of the client’s choice to a server that separates cookies by commas', async () => {
+    const browser = await attacker({ ...SMALL_PROFILE, cookies: { readable: ['language'], session: ['SID'] } });
+    const before = app.cookies.length;
+    for (const value of ['en,SID=chosen', 'en, SID=chosen', '"en", $Path="/",SID=chosen', 'en\t,\tSID=chosen']) {
+      await raw(h, 'GET', '/home', [['Cookie', `${cookieOf(browser)}; language=${value}`]]);
+    }
+    await raw(h, 'GET', '/home', [['Cookie', `${cookieOf(browser)}; language=en,de`]]);
+    const sent = app.cookies.slice(before);
+    expect(sent).toHaveLength(5);
+    expect(sent.join('\n')).not.toContain('chosen');
+    expect(sent[4]).toContain('language=en,de');
+  });
+});
+
 describe('a login body that two readers read differently, in a verified session without whoami', () => {
   const part = (name: string, value: string) =>
     `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
