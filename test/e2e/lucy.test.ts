@@ -11,16 +11,7 @@ import { downloadBytes, type StandInLucy, startStandInLucy } from '../../src/dem
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import {
-  type Credentials,
-  cookieNames,
-  giveCode,
-  heading,
-  logInToLucy,
-  setUpAuthy,
-  setUpTotp,
-  textedToken,
-} from './steps.ts';
+import { type Credentials, cookieNames, giveCode, heading, logInToLucy, setUpAuthy, setUpTotp } from './steps.ts';
 
 const API_KEY = 'key-of-the-stand-in-authy';
 
@@ -133,17 +124,24 @@ describe.skipIf(whySkipChromium() !== undefined).each(['rotate', 'keep'] as cons
       await heading(page, 'Login');
     });
 
-    it('goes the whole way with Authy, country and phone first, texts when asked', async () => {
+    it('goes the whole way with Authy: country and phone first, a text, then tokens of the Authy app', async () => {
       const who = somebody();
       await openLogin();
       await logInToLucy(page, who);
       expect(authy.requests).toEqual([]);
       await setUpAuthy(page, gateway.origin, authy, '079 123 45 67');
+      expect(authy.texts.map(({ to }) => to)).toEqual(['+41791234567']);
+      // They installed the app meanwhile.
+      const id =
+        authy.requests.map(({ url }) => /\/sms\/(\d+)/.exec(url)?.[1]).find((found) => found !== undefined) ?? '';
+      authy.register(id);
+
       await page.getByRole('link', { name: 'Sign in again' }).click();
       await logInToLucy(page, who);
       await heading(page, 'Enter your security code');
-      const token = await textedToken(page, authy);
-      expect(authy.texts.at(-1)?.to).toBe('+41791234567');
+      const token = authy.appToken(id);
+      await giveCode(page, token === '0000000' ? '1111111' : '0000000');
+      await page.getByRole('alert').waitFor();
       await giveCode(page, token);
       await page.getByText(lucy.secretOf(who.email)).waitFor();
     });
