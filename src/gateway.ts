@@ -115,7 +115,8 @@ export class Gateway {
 
     // A forbidden name in the query carries a session or a login past the cookies and the form (attacks 23, 31).
     const query = queryFields(scope.target.query);
-    if (!scope.onPublicHost && query.names().some((name) => profile.isForbiddenInQuery(name))) {
+    const isForbidden = (name: string): boolean => !scope.onPublicHost && profile.isForbiddenInQuery(name);
+    if (query.truncated || query.names().some(isForbidden)) {
       return this.#replies.refuse(req, res, 'bad-request', scope.isNavigation);
     }
 

@@ -45,7 +45,7 @@ export class Upgrades {
     const cookies = cookiesOf(req, scope, profile, this.#parts.cookieName);
     const session = this.#parts.sessions.find(cookies.id); // an upgrade is no activity: it stays open by itself
     const query = queryFields(scope.target.query);
-    if (query.names().some((name) => profile.isForbiddenInQuery(name)))
+    if (query.truncated || query.names().some((name) => profile.isForbiddenInQuery(name)))
       return refuseUpgrade(socket, 400, this.#parts.clock);
     const { path } = scope.target;
     const route = profile.route({

@@ -23,6 +23,8 @@ export interface ParsedFields extends Fields {
   readonly kind: 'urlencoded' | 'json';
   /** Malformed percent encoding, invalid UTF-8 or too many fields: good enough for a question, not for a login. */
   readonly malformed: boolean;
+  /** There are more fields than were read. Whoever asks about one that was not read is told "never": refuse such a request. */
+  readonly truncated: boolean;
   /** The same fields in the same order, encoded anew: what is forwarded instead of the bytes that came. */
   rebuild(): string;
 }
@@ -36,6 +38,10 @@ export type FormRead =
 
 /** PHP stops at 1 000 (`max_input_vars`), others earlier or later: a form that needs more is none that logs people in. */
 export const MAX_FIELDS = 400;
+/** As many as PHP reads of a query; long filters of tables come near the other limit. */
+export const MAX_QUERY_FIELDS = 1000;
+/** Pieces around a bare `;` are looked at besides, and cost as much as fields do. */
+const PIECES_PER_FIELD = 4;
 
 const URLENCODED = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
@@ -51,7 +57,7 @@ interface Entry {
 
 /** @param query the part after `?`, without it, as it stands in the request target. Never throws. */
 export function queryFields(query: string): ParsedFields {
-  return urlencoded(Buffer.from(query, 'latin1'));
+  return urlencoded(Buffer.from(query, 'latin1'), MAX_QUERY_FIELDS);
 }
 
 /**
@@ -64,7 +70,7 @@ export function formFields(body: Buffer, contentType: string | undefined): FormR
   const type = SUPPORTED.exec(contentType.trim())?.[1]?.toLowerCase();
   if (type === URLENCODED) {
     const fields = urlencoded(body);
-    if (fields.count > MAX_FIELDS) return { read: 'refused', why: 'too-many-fields' };
+    if (fields.truncated) return { read: 'refused', why: 'too-many-fields' };
     return fields.malformed ? { read: 'refused', why: 'malformed' } : read(fields, URLENCODED);
   }
   if (type !== JSON_TYPE) return { read: 'unsupported' };
@@ -84,15 +90,19 @@ function read(fields: ParsedFields, contentType: string): FormRead {
 class UrlencodedFields implements ParsedFields {
   readonly kind = 'urlencoded';
   readonly malformed: boolean;
-  readonly count: number;
+  readonly truncated: boolean;
   readonly #entries: readonly Entry[];
   readonly #pairs: readonly (readonly [name: string, value: string])[];
 
-  constructor(entries: readonly Entry[], pairs: readonly (readonly [string, string])[], malformed: boolean) {
+  constructor(
+    entries: readonly Entry[],
+    pairs: readonly (readonly [string, string])[],
+    trouble: { readonly malformed: boolean; readonly truncated: boolean },
+  ) {
     this.#entries = entries;
     this.#pairs = pairs;
-    this.count = pairs.length;
-    this.malformed = malformed || pairs.length > MAX_FIELDS;
+    this.truncated = trouble.truncated;
+    this.malformed = trouble.malformed || trouble.truncated;
   }
 
   lookup(name: string): Lookup {
@@ -122,6 +132,7 @@ class UrlencodedFields implements ParsedFields {
 class JsonFields implements ParsedFields {
   readonly kind = 'json';
   readonly malformed = false;
+  readonly truncated = false;
   readonly #leaves: ReadonlyMap<string, string>;
   readonly #rebuilt: string;
 
@@ -155,17 +166,19 @@ function foldCase(text: string): string {
   return text.toUpperCase().toLowerCase();
 }
 
-function urlencoded(bytes: Buffer): UrlencodedFields {
+function urlencoded(bytes: Buffer, limit = MAX_FIELDS): UrlencodedFields {
   const entries: Entry[] = [];
   const pairs: (readonly [string, string])[] = [];
   let malformed = false;
+  let truncated = false;
   for (const piece of bytes.toString('latin1').split('&')) {
     if (piece === '') continue;
-    if (pairs.length > MAX_FIELDS) break; // reported as malformed; nothing more is needed of it
+    const subpieces = piece.split(';');
+    truncated = pairs.length >= limit || entries.length + subpieces.length > PIECES_PER_FIELD * limit;
+    if (truncated) break;
     const [name, value, bad] = pair(piece);
     malformed ||= bad;
     pairs.push([name, value]);
-    const subpieces = piece.split(';');
     entries.push({ name, value, php: phpPath(name), doubtful: subpieces.length > 1 });
     // What stands around a bare `;` is a field of its own for older Perl, Python and Java parsers.
     for (const subpiece of subpieces.length > 1 ? subpieces : []) {
@@ -173,7 +186,7 @@ function urlencoded(bytes: Buffer): UrlencodedFields {
       if (subname !== name) entries.push({ name: subname, value: subvalue, php: phpPath(subname), doubtful: true });
     }
   }
-  return new UrlencodedFields(entries, pairs, malformed);
+  return new UrlencodedFields(entries, pairs, { malformed, truncated });
 }
 
 function pair(piece: string): readonly [name: string, value: string, malformed: boolean] {

@@ -66,6 +66,15 @@ describe.skipIf(whySkipDokuWiki() !== undefined)('a public DokuWiki', () => {
     }
   });
 
+  it.each([`${'a&'.repeat(500)}${FIELDS}`, `${'a&'.repeat(900)}${FIELDS}`, `${'a;'.repeat(900)}&${FIELDS}`])(
+    'no number of fields hides a password in the query (%#)',
+    async (rest) => {
+      const answer = await raw(h, 'GET', `${diaryFeed}&${rest}`, [['Accept', 'text/html']]);
+      expect(answer.received.toString('utf8')).not.toContain(ALICE_DIARY);
+      expect(answer.status).toBe(400);
+    },
+  );
+
   it('still takes other posts from anybody', async () => {
     const answer = await raw(h, 'POST', '/feed.php', [['Content-Type', FORM_TYPE]], 'mode=list');
     expect(answer.status).toBe(200);
