@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Counters } from './ceremonies/counters.ts';
 import type { Clock } from './clock.ts';
+import { mayCarryCredentials } from './gate/credentials.ts';
 import { type Decision, decide, isSafe } from './gate/decide.ts';
 import { ANONYMOUS } from './gate/session.ts';
 import { type Log, reasonOf } from './log.ts';
@@ -143,7 +144,8 @@ export class Gateway {
     if (doubt !== undefined) return this.#replies.refuse(req, res, doubt, scope.isNavigation);
 
     const decision = decide(state, askedOf(req, scope, route, false));
-    const way = { req, res, scope, settings, cookies, session, route, start, form };
+    const queryMayLogIn = mayCarryCredentials(query.names());
+    const way = { req, res, scope, settings, cookies, session, route, start, form, queryMayLogIn };
     return this.#act(decision, way);
   }
 
@@ -185,6 +187,7 @@ export class Gateway {
       session,
       decision,
       readableCookies: way.cookies.readable,
+      queryMayLogIn: way.queryMayLogIn,
       headers: (cookie) =>
         headersFor(way, this.#parts.upstreamHost, { cookie, framing, credentials: decision.credentials }),
       refuse: (page) => this.#replies.refuse(req, res, page, scope.isNavigation),

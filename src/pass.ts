@@ -41,6 +41,8 @@ export interface PassRequest {
   readonly session: LiveSession | undefined;
   readonly decision: Extract<Decision, { do: 'forward' }>;
   readonly readableCookies: string | undefined;
+  /** The query could carry credentials; then a GET is as doubtful as a POST. */
+  readonly queryMayLogIn: boolean;
   readonly headers: (cookie: string | undefined) => FlatHeaders;
   readonly bodyRead?: Buffer;
   readonly bodyComplete?: boolean;
@@ -72,7 +74,8 @@ class Passing {
     this.#request = request;
     this.#version = request.session?.record.version ?? 0;
     const recheck = request.profile.whoami?.recheck === 'unsafe';
-    this.#isUnsafe = request.decision.guarded && recheck && !isSafe(request.req.method ?? '');
+    const mayChangeHands = !isSafe(request.req.method ?? '') || request.queryMayLogIn;
+    this.#isUnsafe = request.decision.guarded && recheck && mayChangeHands;
   }
 
   start(): void {

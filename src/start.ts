@@ -92,6 +92,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
 
     const key = keySettings({ configPath, env, clock, log, loaded: () => current.loaded, reload });
     const assembled = assemble({ rules: () => current.rules, store, upstream, upstreamUrl, key, clock, log });
+    await assembled.sessions.endOutdated(async (identity) => (await store.users.get(identity))?.factorVersion ?? 0);
     const tls = await readTls(config.listen.tls);
     const limits = { maxHeaderBytes: config.limits.headerBytes, headersTimeoutMs: config.limits.headersTimeout };
     const server = serve(assembled.gateway, limits, tls);

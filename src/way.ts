@@ -38,6 +38,7 @@ export interface Way {
   readonly route: RouteAnswer;
   readonly start: BodyStart | undefined;
   readonly form: FormRead | undefined;
+  readonly queryMayLogIn: boolean;
 }
 
 /** Whether a body that may hold a login can be judged at all; if not, it is refused, not guessed at (I7). */
@@ -48,6 +49,7 @@ export function doubtOf(
   isVerified: boolean,
   profile: Profile,
 ): GatePage | undefined {
+  if (form?.read === 'fields' && form.fields.names().some((name) => profile.isSessionName(name))) return 'bad-request';
   const rechecked = isVerified && profile.whoami?.recheck === 'unsafe';
   if (route.login?.unreadable === true && !rechecked)
     return start?.complete === false ? 'body-too-large' : 'unsupported-type';

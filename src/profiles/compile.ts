@@ -3,7 +3,7 @@
  * explicit protected rule, then logins, then the first rule that opens, then the default (I1).
  */
 import { condition, hasBody } from './conditions.ts';
-import { compileForbiddenInQuery, compileReadable, compileRolling } from './cookies.ts';
+import { compileForbiddenInQuery, compileReadable, compileRolling, compileSessionName } from './cookies.ts';
 import { compileIdentity } from './identity.ts';
 import { compileJudge, compileLoginRequest, compileOracle, matchLogins, strayLogin } from './login.ts';
 import { anyOf, hostMatcher } from './patterns.ts';
@@ -89,6 +89,7 @@ export function compileProfile(data: ProfileData): Profile {
     isReadable: compileReadable(data.cookies),
     isRolling: compileRolling(data.cookies),
     isForbiddenInQuery: compileForbiddenInQuery(data.cookies, logins),
+    isSessionName: compileSessionName(data.cookies),
     identify,
     hintMustMatch: data.identity.hint === 'match',
   };

@@ -22,3 +22,9 @@ export function compileForbiddenInQuery(
   const forbidden = new Set([...cookies.session, ...logins.flatMap((login) => login.names)].map(phpName));
   return (name) => forbidden.has(phpName(name));
 }
+
+/** A session id in a form is believed by PHP without `session.use_only_cookies`, when no cookie comes (attack 23). */
+export function compileSessionName(cookies: ProfileData['cookies']): (name: string) => boolean {
+  const sessions = new Set(cookies.session.map(phpName));
+  return (name) => sessions.has(phpName(name));
+}

@@ -72,6 +72,8 @@ export interface Profile {
   isRolling(cookie: string): boolean;
   /** Names in the query that could carry the application's session or a login, and are refused there. */
   isForbiddenInQuery(name: string): boolean;
+  /** Names of the application's session cookies, in every spelling that PHP folds into them; refused in forms that are read. */
+  isSessionName(name: string): boolean;
   /** @returns the identity, or `undefined` for a name that cannot be one (empty, too long, control characters). */
   identify(name: string): Identity | undefined;
   /** Whether a form field that names somebody else than whoami is a refusal. */

@@ -235,6 +235,19 @@ export class Sessions {
     return found;
   }
 
+  /**
+   * Ends what a crash left behind: sessions from before the last change of their owner's factors. In a running process that
+   * change ends them by itself; a process that was killed between the two could not.
+   */
+  async endOutdated(factorVersion: (identity: Identity) => Promise<number>): Promise<void> {
+    for await (const [key, record] of this.#options.store.entries()) {
+      const identity = identityOf(record);
+      if (identity === undefined || record.factorVersion === (await factorVersion(identity))) continue;
+      const session = this.#current(key);
+      if (session !== undefined) await this.end(session, 'revoked');
+    }
+  }
+
   /** Writes the jar and what the own pages remember, if the session is still the one that was read. */
   save(session: LiveSession): void {
     if (session.ended) return;

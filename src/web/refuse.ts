@@ -43,10 +43,15 @@ function write(
     res.setHeader('Retry-After', String(Math.max(1, Math.ceil(facts.retryAfterMs / 1000))));
   }
   if (facts.setCookie !== undefined) res.setHeader('Set-Cookie', facts.setCookie);
-  // What the client still sends is not read; the connection cannot be used for anything else.
-  if (!req.complete) res.setHeader('Connection', 'close');
+  // What the client still sends is not read; the connection cannot be used for anything else. A request without a body is
+  // not complete either while its handler runs, but nothing follows it.
+  if (!req.complete && announcesBody(req)) res.setHeader('Connection', 'close');
   res.statusCode = status;
   res.end(req.method === 'HEAD' ? undefined : body.text);
+}
+
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
 function htmlOf(text: PageText, facts: Facts, site: Site, render: Render, options: Pick<WebOptions, 'log'>) {

@@ -60,3 +60,20 @@ describe('a session that may have changed hands in the application', () => {
     expect(open().byKey(session.key)?.confidence.unconfirmed).toBe(true);
   });
 });
+
+describe('after a crash between a change of factors and the end of the sessions', () => {
+  it('a session from before the change ends, one from after it goes on', async () => {
+    const { open, login } = setUp();
+    const sessions = open();
+    const signIn = async (factorVersion: number) => {
+      const event = { type: 'login-accepted', login: login(`of ${factorVersion}`), standing: 'pass' } as const;
+      return (await sessions.transition(sessions.create().session, event, { factorVersion })).session.key;
+    };
+    const before = await signIn(1);
+    const after = await signIn(2);
+    const restarted = open();
+    await restarted.endOutdated(async () => 2);
+    expect(restarted.byKey(before)).toBeUndefined();
+    expect(restarted.byKey(after)).toBeDefined();
+  });
+});
