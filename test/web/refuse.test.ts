@@ -6,6 +6,7 @@ import type { RefusalCode } from '../../src/ceremonies/outcomes.ts';
 import { type OutcomeFacts, outcomeOf, REFUSALS } from '../../src/web/outcomes.ts';
 import { PAGES } from '../../src/web/pages.ts';
 import type { GatePage, Web } from '../../src/web/web.ts';
+import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { World } from './world.ts';
 
 type Facts = Parameters<Web['refuse']>[3];
@@ -35,6 +36,22 @@ const OWN = ['not-found', 'form-refused', 'no-way-in'];
 const GATE_PAGES = (Object.keys(PAGES) as (keyof typeof PAGES)[]).filter(
   (page): page is GatePage => !OWN.includes(page),
 );
+
+it('keeps the connection for a request without a body, and ends it when a body was left unread', async () => {
+  next = { page: 'not-signed-in', facts: facts({ asPage: false }) };
+  const connection = await RawConnection.open(Number(new URL(origin).port));
+  for (let round = 0; round < 2; round += 1) {
+    connection.send(rawBytes('GET', '/admin/poll', [['Host', 'lucy.test']]));
+    const answer = await connection.response('GET');
+    expect([answer.status, answer.header('connection')]).toEqual([401, 'keep-alive']);
+  }
+  connection.send(
+    'POST /admin/upload HTTP/1.1\r\nHost: lucy.test\r\nContent-Length: 1000000\r\n\r\nonly the beginning',
+  );
+  const answer = await connection.response('POST');
+  expect([answer.status, answer.header('connection')]).toEqual([401, 'close']);
+  await connection.close();
+});
 
 describe('each refusal of the gate', () => {
   for (const page of GATE_PAGES) {
