@@ -89,9 +89,14 @@ export class Logins {
   async logout(way: Way): Promise<void> {
     const { session, scope, req, res, settings } = way;
     if (session === undefined) return this.#parts.replies.showOrRefuse('login', way);
+    const clear = clearOwnCookie(this.#parts.cookieName);
+    if (session.confidence.unconfirmed) {
+      // Whose page would the answer be? A logout without its token signs nobody out and shows one (T3).
+      await this.#parts.sessions.end(session, 'logout');
+      return redirect(res, settings.profile.loginPage, clear);
+    }
     const cookie = session.jar.header(scope.target.path, this.#parts.clock.now());
     await this.#parts.sessions.end(session, 'app-logout');
-    const clear = clearOwnCookie(this.#parts.cookieName);
     const framing: Framing = way.start === undefined ? 'stream' : { length: way.start.bytes.length };
     this.#parts.upstream.forward({
       req,

@@ -100,6 +100,19 @@ describe('a login at an address that only some servers take for the login, in a 
   });
 });
 
+describe('the logout of the application', () => {
+  it('shows no page of somebody else, where it signs nobody out without a token', async () => {
+    const browser = await attacker();
+    app.whoamiFails = true;
+    expect((await browser.post('/other', STOLEN)).status).toBe(502);
+    const out = await browser.get('/logout?id=private', { followRedirects: false });
+    expect(out.html).not.toContain(SECRET_OF_VICTIM);
+    expect([out.status, out.header('location')]).toEqual([303, '/login']);
+    app.whoamiFails = false;
+    expect((await browser.get('/home')).url.pathname).toBe('/login');
+  });
+});
+
 describe('a readable cookie', () => {
   it('brings no session id of the client’s choice to a server that separates cookies by commas', async () => {
     const browser = await attacker({ ...SMALL_PROFILE, cookies: { readable: ['language'], session: ['SID'] } });
