@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { assemble, type Rules, serve } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
@@ -53,6 +54,7 @@ export interface Started {
 
 const UPSTREAM_PATIENCE_MS = 10_000;
 const UPSTREAM_TRY_MS = 2_000;
+const IDLE_LOOK_MS = 200;
 
 export async function startGateway(options: StartOptions): Promise<Started> {
   const { clock, configPath, env } = options;
@@ -96,6 +98,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     const tls = await readTls(config.listen.tls);
     const limits = { maxHeaderBytes: config.limits.headerBytes, headersTimeoutMs: config.limits.headersTimeout };
     const server = serve(assembled.gateway, limits, tls);
+    const tunnels = tunnelsOf(server);
     await listen(server, config.listen.host, config.listen.port);
     cleanUp.push(async () => server.close());
     const management =
@@ -120,7 +123,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
         watcher.close();
         assembled.stop();
         log.info('sys_shutdown');
-        await drain(server, drainMs, clock);
+        await drain(server, tunnels, { drainMs, clock });
         management?.close();
         await upstream.close();
         await current.rules.factors.close();
@@ -204,12 +207,34 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+/** Node forgets a connection that was upgraded: only `close` of the server still waits for it. */
+function tunnelsOf(server: Server): ReadonlySet<Duplex> {
+  const tunnels = new Set<Duplex>();
+  server.on('upgrade', (_request, socket) => {
+    tunnels.add(socket);
+    socket.once('close', () => tunnels.delete(socket));
+  });
+  return tunnels;
+}
+
 /** New connections are refused, running requests finish, tunnels and idle connections end. */
-async function drain(server: Server, drainMs: number, clock: Clock): Promise<void> {
+async function drain(
+  server: Server,
+  tunnels: ReadonlySet<Duplex>,
+  { drainMs, clock }: { readonly drainMs: number; readonly clock: Clock },
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  for (const tunnel of tunnels) tunnel.destroy();
+  // A connection that a client keeps alive becomes idle only after its last answer.
+  let cancel = (): void => {};
+  const closeIdle = (): void => {
+    server.closeIdleConnections();
+    cancel = clock.after(IDLE_LOOK_MS, closeIdle);
+  };
+  closeIdle();
   const late = new Promise<void>((resolve) => void clock.after(drainMs, resolve));
   await Promise.race([closed, late]);
+  cancel();
   server.closeAllConnections();
 }
 

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { FakeBrowser, type Page } from '../fakes/browser.ts';
+import { type Header, RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { Authenticator } from './authenticator.ts';
 import { freePort, GatewayProcess, MAIN, runCommand } from './gateway-process.ts';
 
@@ -192,6 +193,36 @@ describe('signals', () => {
     for await (const chunk of answer) received += (chunk as Buffer).length;
     expect(received).toBe(MEGABYTES * 1024 * 1024);
     expect(await gateway.ended()).toEqual({ code: 0, signal: null });
+  });
+
+  it('SIGTERM waits neither for a WebSocket nor for a connection that is kept alive after its last answer', async () => {
+    gateway = await GatewayProcess.start({ upstream: lucy.url });
+    const browser = new FakeBrowser({ origin: gateway.origin, port: gateway.port });
+    await logIn(browser);
+    const [live, kept] = [await RawConnection.open(gateway.port), await RawConnection.open(gateway.port)];
+    const headers: Header[] = [
+      ['Host', new URL(gateway.origin).host],
+      ['Origin', gateway.origin],
+      ['Cookie', `lucy2fa=${browser.cookie('lucy2fa')}`],
+    ];
+    const upgrade: Header[] = [
+      ['Connection', 'Upgrade'],
+      ['Upgrade', 'websocket'],
+      ['Sec-WebSocket-Version', '13'],
+      ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+    ];
+    live.send(rawBytes('GET', '/admin/live', [...headers, ...upgrade]));
+    expect((await live.response('GET')).status).toBe(101);
+    kept.send(rawBytes('GET', '/admin/slow?ms=1500', headers));
+    await expect.poll(() => kept.received.toString('latin1')).toContain('200 OK');
+
+    const asked = Date.now();
+    gateway.signal('SIGTERM');
+    const answer = await kept.response('GET');
+    expect(answer.text).toBe('done\n');
+    expect(await gateway.ended()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - asked).toBeLessThan(8_000);
+    await Promise.all([live.close(), kept.close()]);
   });
 
   it('SIGHUP with a bad file keeps the old configuration and says so; with a good one it is used', async () => {
