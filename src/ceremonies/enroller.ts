@@ -17,6 +17,7 @@ import type { Account, DraftView, Enroller, Sent } from './ceremonies.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { sendCode } from './sending.ts';
+import { verifyCode } from './verifying.ts';
 
 /** Wrong codes that end a draft. */
 const DRAFT_TRIES = 10;
@@ -105,7 +106,7 @@ export class FactorEnroller implements Enroller {
       await this.discard(session);
       return refusal('guesses-spent');
     }
-    const verification = await this.#verify(factor, draft.enrolment, code.code);
+    const verification = await verifyCode(this.#parts, factor, draft.enrolment, code.code);
     if (!verification.ok) return this.#refuse(draft, factor, verification.reason, tries);
 
     const replaced = user?.enrolments.filter((enrolment) => enrolment.factor === factor.id) ?? [];
@@ -178,20 +179,6 @@ export class FactorEnroller implements Enroller {
       return await factor.begin(personOf(identity, user), this.#parts.clock.now());
     } catch (error) {
       this.#parts.log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
-      return { ok: false, reason: 'unavailable' };
-    }
-  }
-
-  /** As at the prompt: an exception is an outage, and a time step is good for one thing only. */
-  async #verify(factor: Factor, enrolment: Enrolment, code: string): Promise<Verification> {
-    const { clock, counters, log } = this.#parts;
-    try {
-      const verification = await factor.verify(enrolment, code, clock.now());
-      if (!verification.ok || verification.step === undefined) return verification;
-      const fresh = await counters.useStep(enrolment.id, verification.step, clock.now());
-      return fresh ? verification : { ok: false, reason: 'replayed' };
-    } catch (error) {
-      log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
       return { ok: false, reason: 'unavailable' };
     }
   }

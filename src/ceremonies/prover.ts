@@ -7,13 +7,13 @@ import type { Factor, Verification } from '../factors/factor.ts';
 import { awaited, isExpired } from '../gate/session.ts';
 import type { Enrolment, Identity, LoginId, PendingLogin, ReturnPath } from '../gate/types.ts';
 import { GateError } from '../gate/types.ts';
-import { reasonOf } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type Issued, SessionGone } from '../session/sessions.ts';
 import { type CeremonyParts, endingOf, ownerOf, troubleCode, wayOf } from './accounts.ts';
 import type { Prompt, Proved, Prover, Sent, Way } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { sendCode } from './sending.ts';
+import { verifyCode } from './verifying.ts';
 
 /** Strongest first; the prompt opens with the first that the person has. */
 const STRENGTH = ['totp', 'authy'] as const;
@@ -78,7 +78,7 @@ export class FactorProver implements Prover {
       return ruling.until === 'unlocked' ? refusal('locked') : refusal('guesses-paused', { until: ruling.until });
     }
 
-    const verification = await this.#verify(chosen, code.code);
+    const verification = await verifyCode(this.#parts, chosen.factor, chosen.enrolment, code.code);
     if (!verification.ok) {
       return this.#refuse(session, login, verification.reason, tries, ruling.left, chosen.factor);
     }
@@ -128,21 +128,6 @@ export class FactorProver implements Prover {
     const enrolment = user?.enrolments.find((candidate) => candidate.id === way);
     const factor = enrolment === undefined ? undefined : this.#parts.factor(enrolment.factor);
     return enrolment === undefined || factor === undefined ? undefined : { enrolment, factor };
-  }
-
-  /** Asks the factor, then uses the time step up. An exception is an outage, never a pass. */
-  async #verify({ enrolment, factor }: { enrolment: Enrolment; factor: Factor }, code: string): Promise<Verification> {
-    const { clock, counters, log } = this.#parts;
-    let verification: Verification;
-    try {
-      verification = await factor.verify(enrolment, code, clock.now());
-    } catch (error) {
-      log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
-      return { ok: false, reason: 'unavailable' };
-    }
-    if (!verification.ok || verification.step === undefined) return verification;
-    const fresh = await counters.useStep(enrolment.id, verification.step, clock.now());
-    return fresh ? verification : { ok: false, reason: 'replayed' };
   }
 
   async #refuse(

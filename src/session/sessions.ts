@@ -152,8 +152,10 @@ export class Sessions {
       lastSeenAt: now,
       ...(facts.factorVersion === undefined ? {} : { factorVersion: facts.factorVersion }),
     };
+    // A fresh proof inside a session gives it no second life: the absolute limit counts from the login (ASVS 7.3.2).
+    const createdAt = before.session.state === 'verified' && event.type === 'factor-proved' ? before.createdAt : now;
     return rotates(event)
-      ? this.#rotate(session, { ...record, createdAt: now, csrf: this.#random(24).toString('base64url') }, facts.jar)
+      ? this.#rotate(session, { ...record, createdAt, csrf: this.#random(24).toString('base64url') }, facts.jar)
       : this.#change(session, record);
   }
 

@@ -77,3 +77,20 @@ describe('after a crash between a change of factors and the end of the sessions'
     expect(restarted.byKey(after)).toBeDefined();
   });
 });
+
+it('a fresh proof does not make a session live longer than a login may', async () => {
+  const { clock, open, login } = setUp();
+  const sessions = open();
+  const event = { type: 'login-accepted', login: login('first'), standing: 'pass' } as const;
+  const { session } = await sessions.transition(sessions.create().session, event);
+  for (let hour = 0; hour < 43; hour++) {
+    clock.advance(1_000_000);
+    sessions.touch(session, clock.now());
+  }
+  await sessions.transition(session, { type: 'step-up-asked', login: login('second') });
+  const proof = { loginId: 'second' as LoginId, identity, factor: 'totp' as const, at: clock.now() };
+  const { session: heir } = await sessions.transition(session, { type: 'factor-proved', proof });
+  expect(sessions.byKey(heir.key)).toBe(heir);
+  clock.advance(200_000);
+  expect(sessions.byKey(heir.key)).toBeUndefined();
+});
