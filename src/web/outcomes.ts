@@ -65,7 +65,10 @@ export const REFUSALS = {
     'Use the newest code that you got, or another way to sign in.',
   ]),
 
-  'login-expired': row(401, 'info', 'end', () => ['Your sign-in timed out.', 'Sign in again.']),
+  'login-expired': row(401, 'info', 'end', () => [
+    'Your sign-in timed out, or it did not begin in this browser.',
+    'Sign in again. No code was sent.',
+  ]),
   'session-gone': row(401, 'info', 'end', () => ['You are not signed in any more.', 'Sign in again.']),
   'way-unknown': row(422, 'warn', 'form', () => [
     'This way to sign in is not available any more.',

@@ -28,7 +28,7 @@ export const TITLES = {
 export const END_TITLES: Partial<Record<RefusalCode, string>> = {
   'guesses-spent': 'Sign in again',
   locked: 'Your account is locked',
-  'login-expired': 'Your sign-in timed out',
+  'login-expired': 'Sign in again',
   'session-gone': 'Sign in again',
   'not-an-administrator': 'For administrators only',
 };
