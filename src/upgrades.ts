@@ -2,18 +2,18 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from './clock.ts';
+import { mayCarryCredentials } from './gate/credentials.ts';
 import { decide } from './gate/decide.ts';
 import { ANONYMOUS } from './gate/session.ts';
-import { type Log, reasonOf } from './log.ts';
-import { addReadable } from './login/absorb.ts';
+import { addReadable, vaultCookies } from './login/absorb.ts';
 import { joinCookies } from './login/exchange.ts';
 import type { Rechecks } from './login/recheck.ts';
 import { queryFields } from './profiles/fields.ts';
 import { refuseUpgrade, type UpgradeRefusal } from './request/answers.ts';
-import { readScope } from './request/scope.ts';
+import { readScope, type Scope } from './request/scope.ts';
 import type { LiveSession } from './session/live.ts';
 import { SessionGone, type Sessions } from './session/sessions.ts';
-import type { Upstream } from './upstream/upstream.ts';
+import type { AnswerHead, FlatHeaders, Running, Upstream } from './upstream/upstream.ts';
 import { askedOf, cookiesOf, headersFor, ownPathOf, pageOf, type Settings, scopeRules } from './way.ts';
 
 export interface UpgradeParts {
@@ -24,7 +24,6 @@ export interface UpgradeParts {
   readonly sessions: Sessions;
   readonly rechecks: Rechecks;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 export class Upgrades {
@@ -63,39 +62,95 @@ export class Upgrades {
     }
     // An upgrade has no judge of logins, and an application that ignores the header answers it as a plain GET.
     if (route.login !== undefined || route.isOracle) return refuseUpgrade(socket, 400, this.#parts.clock);
-    const open = (): void => {
-      const { doubts } = session.confidence;
-      const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
-      const running = this.#parts.upstream.tunnel({
-        req,
-        socket,
-        head,
-        target: scope.target.target,
-        headers: headersFor({ req, scope, settings }, this.#parts.upstreamHost, { cookie, framing: 'none' }),
-        onHead: (answer) => {
-          // What could have put somebody else into the jar left or came back meanwhile: whose socket is it (T3)?
-          if (session.confidence.doubts !== doubts) throw new SessionGone();
-          return addReadable([...answer.headers], answer.setCookies, profile);
-        },
-        onEnd: () => this.#parts.sessions.detach(session, running),
-      });
-      this.#parts.sessions.attach(session, running);
-    };
-    if (session.confidence.unconfirmed) void this.#confirmThen(open, session, scope.client, socket);
-    else open();
+    const socketOf = new SocketAnswer(this.#parts, session, settings, scope, mayCarryCredentials(query.names()));
+    const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
+    const running = this.#parts.upstream.tunnel({
+      req,
+      socket,
+      head,
+      target: scope.target.target,
+      headers: headersFor({ req, scope, settings }, this.#parts.upstreamHost, { cookie, framing: 'none' }),
+      onHead: (answer) => socketOf.onHead(answer),
+      onEnd: () => socketOf.onEnd(),
+    });
+    socketOf.attach(running);
+  }
+}
+
+/**
+ * The application's answer to an upgrade, a socket or a page: judged like any answer of a verified session. Nothing of it goes
+ * out before it is known that the session still is that session and the person still is that person (T3, T9).
+ */
+class SocketAnswer {
+  readonly #parts: UpgradeParts;
+  readonly #session: LiveSession;
+  readonly #settings: Settings;
+  readonly #scope: Scope;
+  readonly #version: number;
+  /** The query could log somebody in, so the application may change its mind while it answers. */
+  readonly #departed: boolean;
+  #landed = false;
+  #running: Running | undefined;
+
+  constructor(parts: UpgradeParts, session: LiveSession, settings: Settings, scope: Scope, queryMayLogIn: boolean) {
+    this.#parts = parts;
+    this.#session = session;
+    this.#settings = settings;
+    this.#scope = scope;
+    this.#version = session.record.version;
+    this.#departed = queryMayLogIn && settings.profile.whoami?.recheck === 'unsafe';
+    if (this.#departed) parts.rechecks.depart(session);
   }
 
-  /** A socket cannot be held back like an answer, so while the jar is in doubt it is not even asked for (T3). Never rejects. */
-  async #confirmThen(open: () => void, session: LiveSession, client: string, socket: Duplex): Promise<void> {
-    const { version } = session.record;
-    try {
-      await this.#parts.rechecks.confirm(session, client);
-      if (session.stillVerified(version) && !session.confidence.unconfirmed) return open();
-      refuseUpgrade(socket, 503, this.#parts.clock);
-    } catch (error) {
-      this.#parts.log.error('upgrade_failed', { reason: reasonOf(error) });
-      refuseUpgrade(socket, 500, this.#parts.clock);
+  /** Ends the socket with the session. */
+  attach(running: Running): void {
+    this.#running = running;
+    this.#parts.sessions.attach(this.#session, running);
+  }
+
+  /** @throws SessionGone, or rejects with it: the forwarder refuses the client then. */
+  onHead(answer: AnswerHead): FlatHeaders | Promise<FlatHeaders> {
+    const { rechecks, sessions, clock } = this.#parts;
+    const { profile } = this.#settings;
+    const session = this.#session;
+    this.#land();
+    if (!session.stillVerified(this.#version)) throw new SessionGone();
+    if (vaultCookies(answer.setCookies, session.jar, this.#scope.target.path, clock.now(), profile)) {
+      rechecks.doubt(session);
+      sessions.save(session);
     }
+    return session.confidence.unconfirmed ? this.#confirmed(answer) : this.#headersOut(answer);
+  }
+
+  onEnd(): void {
+    this.#detach();
+    if (!this.#departed || this.#landed) return;
+    this.#landed = true;
+    this.#parts.rechecks.stray(this.#session);
+  }
+
+  async #confirmed(answer: AnswerHead): Promise<FlatHeaders> {
+    const session = this.#session;
+    const found = await this.#parts.rechecks.confirm(session, this.#scope.client);
+    if (found.is === 'same' && session.stillVerified(this.#version)) return this.#headersOut(answer);
+    // A socket cannot be sent to the prompt. Whoever it is now begins anew, in the application too.
+    this.#detach(); // so that the refusal reaches the client
+    if (found.is === 'changed' || found.is === 'left') await this.#parts.sessions.end(session, 'refused');
+    throw new SessionGone();
+  }
+
+  #headersOut(answer: AnswerHead): FlatHeaders {
+    return addReadable([...answer.headers], answer.setCookies, this.#settings.profile);
+  }
+
+  #detach(): void {
+    if (this.#running !== undefined) this.#parts.sessions.detach(this.#session, this.#running);
+  }
+
+  #land(): void {
+    if (!this.#departed || this.#landed) return;
+    this.#landed = true;
+    this.#parts.rechecks.land(this.#session);
   }
 }
 

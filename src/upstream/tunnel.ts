@@ -12,7 +12,7 @@ import { consents, type Handshake, handshake, headerLines, isWebSocketRequest } 
 import { join } from './join.ts';
 import { part, passRefusal } from './refusal.ts';
 import { answerHead } from './response-headers.ts';
-import { type Running, type Tunnelling, UpstreamError } from './upstream.ts';
+import { type FlatHeaders, type Running, type Tunnelling, UpstreamError } from './upstream.ts';
 
 /** Interim answers before the final one; more are no handshake. */
 const MOST_INTERIM = 5;
@@ -106,26 +106,40 @@ class Opening implements Running {
 
   #open(upstream: Socket, head: ParsedHead, rest: Buffer): void {
     if (this.#asked === undefined || !consents(head, this.#asked.accept)) throw new UpstreamError('malformed');
-    const lines = this.#rule(head);
-    this.#settle(upstream);
-    this.#client.write(`${lines}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
-    join(this.#client, upstream, { toUpstream: this.#tunnelling.head, toClient: rest }, this.#dialler.clock);
+    this.#rule(upstream, head, (lines) => {
+      this.#client.write(`${lines}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
+      join(this.#client, upstream, { toUpstream: this.#tunnelling.head, toClient: rest }, this.#dialler.clock);
+    });
   }
 
   /** The application said no: its answer goes out, and the connection ends with it. */
   #pass(upstream: Socket, head: ParsedHead, rest: Buffer): void {
     const body = bodyReader(head);
-    const lines = this.#rule(head);
-    this.#settle(upstream);
-    passRefusal(this.#client, upstream, { head: lines, body, rest }, this.#dialler.clock);
+    this.#rule(upstream, head, (lines) => {
+      passRefusal(this.#client, upstream, { head: lines, body, rest }, this.#dialler.clock);
+    });
   }
 
-  /** @returns status line and header lines as the caller wants them. */
-  #rule(head: ParsedHead): string {
+  /** Asks the caller, and goes on with the status line and header lines that he wants; at once, if he does not wait himself. */
+  #rule(upstream: Socket, head: ParsedHead, goOn: (lines: string) => void): void {
     const answer = answerHead(head.status, head.message, head.headers);
-    const lines = headerLines(this.#tunnelling.onHead(answer));
-    if (lines === undefined) throw new UpstreamError('malformed');
-    return `HTTP/1.1 ${answer.status} ${answer.message}\r\n${lines}`;
+    const proceed = (headers: FlatHeaders): void => {
+      const lines = headerLines(headers);
+      if (lines === undefined) throw new UpstreamError('malformed');
+      this.#settle(upstream);
+      goOn(`HTTP/1.1 ${answer.status} ${answer.message}\r\n${lines}`);
+    };
+    const ruling = this.#tunnelling.onHead(answer);
+    if (!(ruling instanceof Promise)) return proceed(ruling);
+    upstream.pause(); // what comes behind the head waits in the socket
+    upstream.off('data', this.#onData);
+    ruling
+      .then((headers) => {
+        if (this.#state !== 'opening') return;
+        proceed(headers);
+        upstream.resume();
+      })
+      .catch(() => this.#refuse(502));
   }
 
   #settle(upstream: Socket): void {

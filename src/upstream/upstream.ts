@@ -88,8 +88,11 @@ export interface Tunnelling {
   readonly head: Buffer;
   readonly target: string;
   readonly headers: FlatHeaders;
-  /** Filters the headers of the 101, or of the refusal, before they are written to the client. */
-  onHead(head: AnswerHead): FlatHeaders;
+  /**
+   * Filters the headers of the 101, or of the refusal, before a byte of either is written to the client. A promise keeps both
+   * sides waiting; one that rejects is a refusal (502).
+   */
+  onHead(head: AnswerHead): FlatHeaders | Promise<FlatHeaders>;
   onEnd(): void;
 }
 

@@ -67,8 +67,10 @@ export class KeepingApp {
     const url = new URL(req.url ?? '/', 'http://app.invalid');
     const sid = sidOf(req) ?? '';
     // Most web servers answer an upgrade that they do not know as a plain GET.
-    if (this.#logIn(sid, url, url.searchParams))
-      return void socket.end('HTTP/1.1 302 Found\r\nLocation: /home\r\nContent-Length: 0\r\n\r\n');
+    if (this.#logIn(sid, url, url.searchParams)) {
+      const page = `secret-of-${this.sessions.get(sid)}-`;
+      return void socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${page.length}\r\n\r\n${page}`);
+    }
     const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}${GUID}`).digest('base64');
     const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}`;
     socket.write(`${head}\r\n\r\nsecret-of-${this.sessions.get(sid)}-`);
