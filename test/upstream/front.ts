@@ -18,7 +18,7 @@ export interface FrontOptions extends Partial<UpstreamOptions> {
   readonly rule?: (head: AnswerHead, res: ServerResponse) => HeadRuling;
   readonly headers?: Partial<RequestHeaderOptions>;
   readonly before?: (req: IncomingMessage) => Promise<Partial<Forwarding>>;
-  readonly tunnelHead?: (head: AnswerHead) => FlatHeaders;
+  readonly tunnelHead?: (head: AnswerHead) => FlatHeaders | Promise<FlatHeaders>;
   readonly checkContinue?: boolean;
 }
 

@@ -314,3 +314,65 @@ test('closing the upstream ends its tunnels', async () => {
   await browser.gone();
   await upstream.gone();
 });
+
+const NO = 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\na secret it';
+
+/** A ruling that the test makes when it likes, and a promise that says when it was asked for. */
+function ruling() {
+  let allow: () => void = () => expect.unreachable('nobody asked');
+  let refuse = allow;
+  let head: () => Promise<string[]> = () => expect.unreachable('asked too early');
+  const asked = new Promise<void>((tell) => {
+    head = () => {
+      tell();
+      return new Promise((resolve, reject) => {
+        allow = () => resolve(['X-App', '1']);
+        refuse = () => reject(new Error('somebody else'));
+      });
+    };
+  });
+  return { asked, head: () => head(), allow: () => allow(), refuse: () => refuse() };
+}
+
+test.each([
+  ['a 101', `${YES}greeting`, 'greeting'],
+  ['a page', NO, 'a secret it'],
+])('%s waits for the ruling, then goes out whole', async (_, answer, last) => {
+  const { asked, allow, head } = ruling();
+  const { browser, upstream } = await open({ tunnelHead: head });
+  upstream.write(answer);
+  await asked;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(browser.text).toBe('');
+  allow();
+  await browser.has(last);
+});
+
+test.each([
+  ['a 101', `${YES}greeting`],
+  ['a page', NO],
+])('of %s that was ruled out not a byte goes out', async (_, answer) => {
+  const { asked, refuse, head } = ruling();
+  const { browser, upstream } = await open({ tunnelHead: head });
+  upstream.write(answer);
+  await asked;
+  refuse();
+  await browser.has('\r\n\r\n');
+  expect(browser.text).toMatch(/^HTTP\/1\.1 502 /);
+  expect(browser.text).not.toMatch(/greeting|secret|X-App/);
+});
+
+test('a ruling that does not come within the time of a handshake is a refusal, and a late one changes nothing', async () => {
+  const clock = new TestClock();
+  const { asked, allow, head } = ruling();
+  const { browser, upstream } = await open({ tunnelHead: head, clock });
+  upstream.write(`${YES}greeting`);
+  await asked;
+  clock.advance(10_000);
+  await browser.has('\r\n\r\n');
+  await upstream.gone();
+  allow();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(browser.text).toMatch(/^HTTP\/1\.1 504 /);
+  expect(browser.text).not.toMatch(/greeting|X-App/);
+});
