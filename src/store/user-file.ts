@@ -43,12 +43,16 @@ export async function readUserFile(path: string, keys: Keys): Promise<UserFile |
   }
   const content = parse(bytes.toString('utf8'));
   if (content === undefined) throw await damaged(path, 'is not complete JSON');
-  if (!isObject(content) || content['format'] !== 1) throw await damaged(path, 'is not a users file of this version');
+  if (!isUsersFile(content)) throw await damaged(path, 'is not a users file of this version');
   const rows = rowsOf(content['users']);
   if (rows === undefined || typeof content['seal'] !== 'string') throw await damaged(path, 'is not a users file');
   const records = await openRows(path, keys, rows);
   await checkSeal(path, keys, rows, content['seal']);
   return { content: bytes, rows, records };
+}
+
+function isUsersFile(content: unknown): content is Readonly<Record<string, unknown>> {
+  return isObject(content) && content['format'] === 1;
 }
 
 async function openRows(path: string, keys: Keys, rows: Rows): Promise<Map<string, UserRecord>> {
@@ -126,8 +130,9 @@ function wrongKey(path: string): StoreError {
 
 export async function damaged(path: string, what: string): Promise<StoreError> {
   const copy = lastGoodOf(path);
-  const hasCopy = await readFile(copy).then(
-    () => true,
+  // Only whether it is a file of ours: its seals are checked when it is put in place.
+  const hasCopy = await readFile(copy, 'utf8').then(
+    (text) => isUsersFile(parse(text)),
     () => false,
   );
   const advice = hasCopy

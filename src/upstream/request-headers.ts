@@ -2,6 +2,7 @@
  * Builds the headers that the application sees, in one pass over what the client sent (I7). Nothing that speaks of the
  * connection, of the client's address or of who somebody is comes through from outside (T7); it never reads a body.
  */
+import { nominate } from './nominated.ts';
 import { HEADER_FATES, type HeaderFate, headerFate } from './request-header-names.ts';
 import type { FlatHeaders } from './upstream.ts';
 
@@ -79,14 +80,6 @@ export function requestHeaders(raw: readonly string[], options: RequestHeaderOpt
     kept.push('Content-Length', String(options.framing.length));
   }
   return kept;
-}
-
-/** Adds the names of one `Connection` line; the options that name no header cost nothing. */
-function nominate(value: string, names: Set<string> | undefined): Set<string> | undefined {
-  if (value === 'keep-alive' || value === 'close' || value === 'Upgrade' || value === '') return names;
-  const all = names ?? new Set<string>();
-  for (const token of value.toLowerCase().split(',')) all.add(token.trim());
-  return all;
 }
 
 /** The first pair is our `Host` and stays whatever was named. */

@@ -2,7 +2,9 @@
  * Reads the head of an answer: what is about the connection or about the server in front goes, `Set-Cookie` is set apart
  * for the vault (I2), the rest keeps order, case and duplicates. It never decides what the browser may receive.
  */
+
 import { STATUS_CODES } from 'node:http';
+import { nominate } from './nominated.ts';
 import { type AnswerHead, type FlatHeaders, UpstreamError } from './upstream.ts';
 
 type Fate = 'pass' | 'drop' | 'set-cookie' | 'connection' | 'content-length' | 'transfer-encoding';
@@ -115,13 +117,6 @@ function splits(value: string): boolean {
     if (code === 13 || code === 10 || code === 0) return true;
   }
   return false;
-}
-
-function nominate(value: string, names: Set<string> | undefined): Set<string> | undefined {
-  if (/^(?:keep-alive|close|upgrade)?$/i.test(value)) return names;
-  const all = names ?? new Set<string>();
-  for (const token of value.toLowerCase().split(',')) all.add(token.trim());
-  return all;
 }
 
 function without(headers: FlatHeaders, names: ReadonlySet<string>): FlatHeaders {

@@ -88,6 +88,18 @@ describe('a damaged users.json stops the start', () => {
     expect(error.message).not.toContain('last-good');
   });
 
+  it.each(['', '{}', '\0\0\0'])(
+    'with a copy that holds %j: the sentence does not send anybody there',
+    async (content) => {
+      await edit('users.json', (text) => text.slice(0, -2));
+      await writeFile(file('users.json.last-good'), content);
+      const error = await errorOf(openIn(folder));
+      expect(error.code).toBe('damaged');
+      expect(error.message).toContain('restore the store folder from a backup');
+      expect(error.message).not.toContain('last-good');
+    },
+  );
+
   it('every truncation, byte by byte', async () => {
     const { size } = await import('node:fs').then((fs) => fs.statSync(file('users.json')));
     const whole = await readFile(file('users.json'));
