@@ -2,10 +2,11 @@
 import type { Clock } from '../clock.ts';
 import type { Channel, Factor, Person } from '../factors/factor.ts';
 import type { Budget, GuessLimits } from '../gate/attempts.ts';
+import { identityOf } from '../gate/session.ts';
 import type { Enrolment, FactorId, Identity, PolicyLevel } from '../gate/types.ts';
 import type { Log } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
-import { identityOf, type Sessions } from '../session/sessions.ts';
+import type { Sessions } from '../session/sessions.ts';
 import type { Store, UserRecord } from '../store/store.ts';
 import type { Way } from './ceremonies.ts';
 import type { Counters } from './counters.ts';
@@ -43,7 +44,7 @@ export interface CeremonyParts {
 
 /** Whom a session belongs to. @throws when it belongs to nobody: the pages must not come here then. */
 export function ownerOf(session: LiveSession): Identity {
-  const identity = identityOf(session.record);
+  const identity = identityOf(session.session);
   if (identity === undefined) throw new Error('an anonymous session has no account');
   return identity;
 }

@@ -1,8 +1,7 @@
 /** What an administrator may do to other accounts. Each call checks the right by itself; changes need a fresh proof and a reason. */
-import { provedWithin } from '../gate/session.ts';
+import { identityOf, provedWithin } from '../gate/session.ts';
 import type { Identity } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
-import { identityOf } from '../session/sessions.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, ownerOf } from './accounts.ts';
 import type { Administration, UserRow } from './ceremonies.ts';
@@ -117,7 +116,7 @@ export class Administrator implements Administration {
   async #sessionCounts(): Promise<Map<Identity, number>> {
     const counts = new Map<Identity, number>();
     for await (const [, record] of this.#parts.store.sessions.entries()) {
-      const identity = identityOf(record);
+      const identity = identityOf(record.session);
       if (identity !== undefined) counts.set(identity, (counts.get(identity) ?? 0) + 1);
     }
     return counts;

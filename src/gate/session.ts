@@ -98,6 +98,12 @@ export function awaited(session: Session): PendingLogin | undefined {
   return undefined;
 }
 
+/** Who logged in here, whether or not a factor was proved since. */
+export function identityOf(session: Session): Identity | undefined {
+  if (session.state === 'anonymous') return undefined;
+  return session.state === 'verified' ? session.identity : session.login.identity;
+}
+
 /** A pending login bounds how long a stolen password stays half useful (attack "expiry on the prompt"). */
 export function isExpired(login: PendingLogin, now: Instant, pendingMs: number): boolean {
   return now - login.acceptedAt >= pendingMs;

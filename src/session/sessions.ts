@@ -4,9 +4,9 @@
  */
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { ANONYMOUS, isExpired, rotates, type SessionEvent, transition } from '../gate/session.ts';
+import { ANONYMOUS, identityOf, isExpired, rotates, type SessionEvent, transition } from '../gate/session.ts';
 import type { Identity, Instant } from '../gate/types.ts';
-import type { Collection, SessionRecord } from '../store/store.ts';
+import type { SessionCollection, SessionRecord } from '../store/store.ts';
 import { sessionKey } from './cookie.ts';
 import type { Jar } from './jar.ts';
 import { type Endable, LiveSession } from './live.ts';
@@ -46,9 +46,11 @@ export class SessionGone extends Error {
 }
 
 const TOUCH_MS = 60_000;
+/** Somebody who logs in again and again while all of his sessions are being ended does not keep us for ever. */
+const MOST_LOOKS = 10;
 
 export interface SessionsOptions {
-  readonly store: Collection<SessionRecord>;
+  readonly store: SessionCollection;
   readonly clock: Clock;
   readonly limits: () => SessionLimits;
   readonly randomBytes?: (size: number) => Buffer;
@@ -66,10 +68,9 @@ export class Sessions {
   readonly #busy = new Set<LiveSession>();
   /** Keys whose removal is not on the disk yet; the store may still show them, we never do. */
   readonly #ending = new Set<string>();
-  /** Sessions between their old id and their new one, where no list of sessions has them; `revoked` by `endAll` meanwhile. */
-  readonly #rotating = new Set<{ readonly identity: Identity | undefined; revoked: boolean }>();
-  /** Whose sessions are being ended now, once for each `endAll` under way. */
-  readonly #revoking: Identity[] = [];
+
+  /** New ids whose record is on its way; `over` when it was revoked before anybody here could hold it. */
+  readonly #arriving = new Map<string, { over: boolean }>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -176,29 +177,21 @@ export class Sessions {
 
   /** The old id dies first and by compare-and-set: of fifty right codes exactly one is the heir (attack "double spend"). */
   async #rotate(old: LiveSession, record: SessionRecord, jar: Jar | undefined): Promise<Issued> {
-    const identity = identityOf(record);
-    const rotation = { identity, revoked: identity !== undefined && this.#revoking.includes(identity) };
-    this.#rotating.add(rotation);
-    try {
-      const issued = await this.#inherit(old, record, jar);
-      if (!rotation.revoked) return issued;
-      await this.end(issued.session, 'revoked');
-      throw new SessionGone();
-    } finally {
-      this.#rotating.delete(rotation);
-    }
-  }
-
-  async #inherit(old: LiveSession, record: SessionRecord, jar: Jar | undefined): Promise<Issued> {
     const expected = old.record.version;
     this.#forget(old);
-    const won = await this.#options.store.update(old.key, (current) =>
-      current?.version === expected ? { write: null, result: true } : { result: false },
-    );
-    this.#ending.delete(old.key);
-    if (!won) throw new SessionGone();
     const { id, key } = this.#newId();
-    await this.#options.store.update(key, () => ({ write: record, result: undefined }));
+    const arrival = { over: false };
+    this.#arriving.set(key, arrival);
+    let won: boolean;
+    try {
+      won = await this.#options.store.move(old.key, key, (current) =>
+        current?.version === expected ? { write: record, result: true } : { result: false },
+      );
+    } finally {
+      this.#arriving.delete(key);
+    }
+    this.#ending.delete(old.key);
+    if (!won || arrival.over) throw new SessionGone();
     return { session: this.#adopt(new LiveSession(key, record, jar ?? old.jar, old.confidence)), id };
   }
 
@@ -214,23 +207,27 @@ export class Sessions {
 
   /** Ends all sessions of an identity, but the one named. @returns how many. */
   async endAll(identity: Identity, reason: EndReason, except?: LiveSession): Promise<number> {
-    this.#revoking.push(identity);
-    for (const rotation of this.#rotating) if (rotation.identity === identity) rotation.revoked = true;
-    try {
-      const ending: Promise<void>[] = [];
-      for (const session of await this.of(identity)) if (session !== except) ending.push(this.end(session, reason));
-      await Promise.all(ending);
-      return ending.length;
-    } finally {
-      this.#revoking.splice(this.#revoking.indexOf(identity), 1);
+    let ended = 0;
+    // A session whose id changes meanwhile has another key in the next look; one look without any is the proof.
+    for (let look = 0; look < MOST_LOOKS; look += 1) {
+      const found = (await this.#options.store.of(identity)).filter(([key]) => key !== except?.key);
+      if (found.length === 0) break;
+      await Promise.all(found.map(([key, record]) => this.#revoke(key, record, reason)));
+      ended += found.length;
     }
+    return ended;
+  }
+
+  async #revoke(key: string, record: SessionRecord, reason: EndReason): Promise<void> {
+    // Somebody here is just moving or removing it: whoever reaches the store first wins.
+    if (this.#ending.has(key)) await this.#options.store.update(key, () => ({ write: null, result: undefined }));
+    else await this.end(this.#live.get(key) ?? this.#adopt(new LiveSession(key, record)), reason);
   }
 
   /** All sessions in which this identity logged in, pending ones included. */
   async of(identity: Identity): Promise<LiveSession[]> {
     const found: LiveSession[] = [];
-    for await (const [key, record] of this.#options.store.entries()) {
-      if (identityOf(record) !== identity) continue;
+    for (const [key] of await this.#options.store.of(identity)) {
       const session = this.#current(key);
       if (session !== undefined) found.push(session);
     }
@@ -243,7 +240,7 @@ export class Sessions {
    */
   async endOutdated(factorVersion: (identity: Identity) => Promise<number>): Promise<void> {
     for await (const [key, record] of this.#options.store.entries()) {
-      const identity = identityOf(record);
+      const identity = identityOf(record.session);
       if (identity === undefined || record.factorVersion === (await factorVersion(identity))) continue;
       const session = this.#current(key);
       if (session !== undefined) await this.end(session, 'revoked');
@@ -323,6 +320,8 @@ export class Sessions {
 
   #forget(session: LiveSession): void {
     session.ended = true;
+    const arrival = this.#arriving.get(session.key);
+    if (arrival !== undefined) arrival.over = true;
     this.#ending.add(session.key);
     this.#live.delete(session.key);
     this.#anonymous.delete(session);
@@ -351,12 +350,6 @@ export class Sessions {
   #background(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.#options.onWriteError(error));
   }
-}
-
-export function identityOf(record: SessionRecord): Identity | undefined {
-  const { session } = record;
-  if (session.state === 'anonymous') return undefined;
-  return session.state === 'verified' ? session.identity : session.login.identity;
 }
 
 function withoutWanted(record: SessionRecord): SessionRecord {

@@ -19,6 +19,7 @@ import {
   writeManifest,
 } from './manifest.ts';
 import { type IsRecord, isCounterRecord, isSessionRecord } from './records.ts';
+import { SessionTable } from './session-table.ts';
 import { type CounterRecord, type SessionRecord, type Store, StoreError, type UserRecord } from './store.ts';
 import { Table } from './table.ts';
 
@@ -143,7 +144,7 @@ function compose(options: StoreOptions, lock: Lock, files: OpenedFiles): OpenedS
   const onTrouble = (trouble: StoreError | undefined): void => tell(options, trouble);
   const { users: u, sessions: s, counters: c } = files;
   const users = new Table<UserRecord>({ clock, onTrouble, medium: u.medium, records: u.records });
-  const sessions = new Table<SessionRecord>({ clock, onTrouble, medium: s.journal, records: s.records });
+  const sessions = new SessionTable({ clock, onTrouble, medium: s.journal, records: s.records });
   const isExpired = (record: CounterRecord): boolean => record.expiresAt <= clock.now();
   const counters = new Table<CounterRecord>({ clock, onTrouble, medium: c.journal, records: c.records, isExpired });
   options.onNote?.({ note: 'opened', users: u.records.size, sessions: s.records.size, counters: c.records.size });

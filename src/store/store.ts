@@ -14,11 +14,6 @@ export interface Change<T, R> {
 }
 
 export interface Collection<T> {
-  /**
-   * What this process knows of the record, without waiting; for the verified pass-through.
-   * With one process it is the truth; with several it may be behind by as much as the store documents.
-   */
-  peek(key: string): T | undefined;
   /** The record as it is now. @throws StoreError when it cannot be read: never "there is none" (I6, I9). */
   get(key: string): Promise<T | undefined>;
   /**
@@ -31,11 +26,37 @@ export interface Collection<T> {
   entries(): AsyncIterable<readonly [key: string, record: T]>;
 }
 
+export interface SessionCollection extends Collection<SessionRecord> {
+  /** What this process holds of the record, without waiting. When others write too (`elsewhere`), `undefined` only means: ask. */
+  peek(key: string): SessionRecord | undefined;
+  /**
+   * Like `update`, but what `change` writes goes to the key `to`, and `from` is removed, in one step: at no moment does neither
+   * exist, or both. Nothing happens when `write` is absent or `null`.
+   */
+  move<R>(
+    from: string,
+    to: string,
+    change: (current: SessionRecord | undefined) => Change<SessionRecord, R>,
+  ): Promise<R>;
+  /** All sessions in which this identity logged in, as they were at one moment. */
+  of(identity: Identity): Promise<readonly (readonly [key: string, record: SessionRecord])[]>;
+  /** Present when other processes write to the same sessions. */
+  readonly elsewhere?: Elsewhere;
+}
+
+/** What a store that several processes share knows of what the others do. */
+export interface Elsewhere {
+  /** Whether every change that another process made more than a second ago has been told; false when that cannot be known. */
+  isHeard(): boolean;
+  /** Calls back for each session that another process changed or ended; with `undefined` when it may have been any of them. */
+  onChange(listener: (key: string | undefined) => void): void;
+}
+
 export interface Store {
   /** By identity. Precious: few, small, written seldom. */
   readonly users: Collection<UserRecord>;
   /** By session key (SHA-256 of the session id, base64url). Many, short-lived, written often. */
-  readonly sessions: Collection<SessionRecord>;
+  readonly sessions: SessionCollection;
   /** Guess counters, budgets, used time steps. By a key with a prefix, see ceremonies/counters.ts. */
   readonly counters: Collection<CounterRecord>;
   /** Whether writes still reach the disk (or the server); for the readiness probe. */
@@ -71,6 +92,8 @@ export interface SessionRecord {
   readonly createdAt: Instant;
   /** Written at most once a minute. */
   readonly lastSeenAt: Instant;
+  /** After this the store may forget the record by itself; the gateway ends the session earlier. */
+  readonly expiresAt?: Instant;
   /** The token that own forms must carry. */
   readonly csrf: string;
   /** Where an anonymous person wanted to go before the login page. */

@@ -69,22 +69,38 @@ export class Table<T> implements Collection<T> {
   }
 
   async update<R>(key: string, change: (current: T | undefined) => Change<T, R>): Promise<R> {
+    const { current, write, result } = this.#ask(key, change);
+    if (write === undefined || (write === null && current === undefined)) return this.#settled(key, result);
+    await this.#write([key, write === null ? null : frozenCopy(write)]);
+    return result;
+  }
+
+  /** Both keys change in one batch, and a batch is durable as a whole or not at all. */
+  async move<R>(from: string, to: string, change: (current: T | undefined) => Change<T, R>): Promise<R> {
+    const { write, result } = this.#ask(from, change);
+    if (write === undefined || write === null) return this.#settled(from, result);
+    await this.#write([from, null], [to, frozenCopy(write)]);
+    return result;
+  }
+
+  #ask<R>(key: string, change: (current: T | undefined) => Change<T, R>): Change<T, R> & { current: T | undefined } {
     const refusal = this.#ended ?? this.#closing ?? this.#trouble;
     if (refusal !== undefined) throw refusal;
     const current = this.#latest(key);
-    const { write, result } = change(current);
-    const changesNothing = write === undefined || (write === null && current === undefined);
-    if (changesNothing) {
-      // The answer may rest on a change that is still on its way to the disk: then it is worth no more than that change.
-      await (this.#gathering.holds(key) ? this.#gathering : this.#writing?.holds(key) ? this.#writing : undefined)
-        ?.done;
-      return result;
-    }
-    const batch = this.#gathering;
-    batch.changes.set(key, write === null ? null : frozenCopy(write));
-    this.#running ??= this.#drain();
-    await batch.done;
+    return { current, ...change(current) };
+  }
+
+  /** The answer may rest on a change that is still on its way to the disk: then it is worth no more than that change. */
+  async #settled<R>(key: string, result: R): Promise<R> {
+    await (this.#gathering.holds(key) ? this.#gathering : this.#writing?.holds(key) ? this.#writing : undefined)?.done;
     return result;
+  }
+
+  #write(...changes: readonly (readonly [key: string, record: T | null])[]): Promise<void> {
+    const batch = this.#gathering;
+    for (const [key, record] of changes) batch.changes.set(key, record);
+    this.#running ??= this.#drain();
+    return batch.done;
   }
 
   async *entries(): AsyncIterable<readonly [key: string, record: T]> {
@@ -92,6 +108,17 @@ export class Table<T> implements Collection<T> {
     for (const [key, record] of this.#records) {
       if (this.#options.isExpired?.(record) !== true) yield [key, record];
     }
+  }
+
+  /** All records with what is on its way to the disk: what the next change of each would be built on. */
+  protected *newest(): Iterable<readonly [key: string, record: T]> {
+    if (this.#ended !== undefined) throw this.#ended;
+    const waiting = new Set([...(this.#writing?.changes.keys() ?? []), ...this.#gathering.changes.keys()]);
+    for (const key of waiting) {
+      const record = this.#latest(key);
+      if (record !== undefined) yield [key, record];
+    }
+    for (const [key, record] of this.#records) if (!waiting.has(key)) yield [key, record];
   }
 
   isHealthy(): boolean {

@@ -88,32 +88,34 @@ describe('what is done', () => {
       const session = await w.proved(ADMIN);
       w.clock.advance(30_000);
       const login = await w.login(ALICE);
-      const { update } = w.store.sessions;
+      const { move } = w.store.sessions;
       let ending: Promise<unknown> | undefined;
-      const slow: typeof update = async <R>(
-        key: string,
+      const slow: typeof move = async <R>(
+        from: string,
+        to: string,
         change: (current: SessionRecord | undefined) => Change<SessionRecord, R>,
       ): Promise<R> => {
-        const result: R = await update.call<typeof w.store.sessions, [string, typeof change], Promise<R>>(
+        const result: R = await move.call<typeof w.store.sessions, [string, string, typeof change], Promise<R>>(
           w.store.sessions,
-          key,
+          from,
+          to,
           change,
         );
-        // The old id has just been taken out of the store, and the new one is not in it yet.
-        if (key === login.key && ending === undefined) {
+        // The store has the new id, and nobody here holds a session under it yet.
+        if (from === login.key && ending === undefined) {
           ending = w.admin[call](session, ALICE, 'stolen');
           await ending;
         }
         return result;
       };
-      Object.assign(w.store.sessions, { update: slow });
+      Object.assign(w.store.sessions, { move: slow });
       expect(await w.prover.prove(login, `totp-${ALICE}`, w.totp())).toMatchObject({ ok: false, code: 'session-gone' });
       expect(await ending).toMatchObject({ ok: true });
       expect(await w.sessions.of(ALICE)).toEqual([]);
       expect(w.ended.filter(({ session: { session } }) => session.state === 'verified')).toHaveLength(1);
       // Afterwards everybody may sign in again.
       w.clock.advance(30_000);
-      Object.assign(w.store.sessions, { update });
+      Object.assign(w.store.sessions, { move });
       if (call === 'endSessions') {
         expect(await w.prover.prove(await w.login(ALICE), `totp-${ALICE}`, w.totp())).toMatchObject({ ok: true });
       }

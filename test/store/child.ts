@@ -42,7 +42,7 @@ async function fill(store: Store, kind: 'users' | 'sessions'): Promise<void> {
     } catch (error) {
       const code = error instanceof StoreError ? error.code : String(error);
       const next = await store[kind].update('next', () => ({ result: 'accepted' })).catch(() => 'refused');
-      say(`refused ${key} ${code} ${store[kind].peek(key) === undefined} ${store.healthy()} ${next}`);
+      say(`refused ${key} ${code} ${(await store[kind].get(key)) === undefined} ${store.healthy()} ${next}`);
       return;
     }
   }

@@ -1,8 +1,9 @@
 /** What every store must do, as one suite that each kind of store runs. */
 import { describe, expect, it } from 'vitest';
+import type { Identity } from '../../src/gate/types.ts';
 import type { Collection, CounterRecord, Store } from '../../src/store/store.ts';
 import type { TestClock } from '../fakes/clock.ts';
-import { session, user } from './samples.ts';
+import { session, sessionOf, user } from './samples.ts';
 
 export interface StoreUnderTest {
   readonly store: Store;
@@ -30,7 +31,7 @@ export function contract(kind: string, open: () => Promise<StoreUnderTest>): voi
       const { store } = await open();
       const seen = await Promise.all(Array.from({ length: 50 }, () => increment(store.counters, 'guess')));
       expect(new Set(seen).size).toBe(50);
-      expect(store.counters.peek('guess')?.['count']).toBe(50);
+      expect((await store.counters.get('guess'))?.['count']).toBe(50);
     });
 
     it('of two that consume the same record at once, one wins', async () => {
@@ -70,6 +71,36 @@ export function contract(kind: string, open: () => Promise<StoreUnderTest>): voi
       expect(store.sessions.peek('s')).toBeUndefined();
     });
 
+    it('a move leaves the record under the new key alone, and of two that race one wins', async () => {
+      const { store } = await open();
+      await store.sessions.update('old', () => ({ write: session(1), result: undefined }));
+      const move = (to: string) =>
+        store.sessions.move('old', to, (current) =>
+          current?.version === 1 ? { write: session(2), result: true } : { result: false },
+        );
+      expect((await Promise.all([move('new'), move('other')])).sort()).toEqual([false, true]);
+      expect(await keysOf(store.sessions)).toHaveLength(1);
+      expect(await store.sessions.get('old')).toBeUndefined();
+      expect(await move('late')).toBe(false);
+    });
+
+    it('finds the sessions of one identity, also while they change their keys', async () => {
+      const { store } = await open();
+      const write = (key: string, name: string) =>
+        store.sessions.update(key, () => ({ write: sessionOf(name), result: undefined }));
+      await Promise.all([write('a1', 'a'), write('a2', 'a'), write('b1', 'b')]);
+      await store.sessions.update('nobody', () => ({ write: session(1), result: undefined }));
+      const keys = async () => (await store.sessions.of('a' as Identity)).map(([key]) => key).sort();
+      expect(await keys()).toEqual(['a1', 'a2']);
+      const moving = store.sessions.move('a1', 'a3', () => ({ write: sessionOf('a'), result: undefined }));
+      expect(await keys()).toHaveLength(2);
+      await moving;
+      expect(await keys()).toEqual(['a2', 'a3']);
+      await store.sessions.move('a2', 'a4', () => ({ write: sessionOf('b'), result: undefined }));
+      await store.sessions.update('a3', () => ({ write: null, result: undefined }));
+      expect(await keys()).toEqual([]);
+    });
+
     it('removing what is not there is no error', async () => {
       const { store } = await open();
       await store.users.update('nobody', () => ({ write: null, result: undefined }));
@@ -106,10 +137,10 @@ export function contract(kind: string, open: () => Promise<StoreUnderTest>): voi
       );
       expect(await keysOf(store.users)).toEqual([...names].sort());
       for (const name of names) {
-        expect(store.users.peek(name)).toEqual(user(name));
+        expect(await store.users.get(name)).toEqual(user(name));
         expect(await store.users.get(name)).toEqual(user(name));
       }
-      expect(store.users.peek('toString')).toBeUndefined();
+      expect(await store.users.get('toString')).toBeUndefined();
     });
 
     it('what a caller wrote or read is a value: changing it does not change the store', async () => {
@@ -136,9 +167,9 @@ export function contract(kind: string, open: () => Promise<StoreUnderTest>): voi
       const expiresAt = clock.now() + 1000;
       await store.counters.update('c', () => ({ write: { count: 7, expiresAt }, result: undefined }));
       clock.advance(999);
-      expect(store.counters.peek('c')?.['count']).toBe(7);
+      expect((await store.counters.get('c'))?.['count']).toBe(7);
       clock.advance(1);
-      expect(store.counters.peek('c')).toBeUndefined();
+      expect(await store.counters.get('c')).toBeUndefined();
       expect(await store.counters.get('c')).toBeUndefined();
       expect(await keysOf(store.counters)).toEqual([]);
       expect(await increment(store.counters, 'c')).toBe(1);

@@ -68,7 +68,7 @@ describe('a damaged users.json stops the start', () => {
       // Nothing was repaired behind the operator's back, and the advice given works.
       await copyFile(file('users.json.last-good'), file('users.json'));
       const { store } = await openIn(folder);
-      for (const name of ['a', 'b', 'c']) expect(store.users.peek(name)).toEqual(user(name));
+      for (const name of ['a', 'b', 'c']) expect(await store.users.get(name)).toEqual(user(name));
     });
   }
 
@@ -150,8 +150,8 @@ describe('a damaged journal stops the start', () => {
     await writeFile(file('store.json'), JSON.stringify({ ...manifest, collections: ['users', 'counters'] }));
     const { store } = await openIn(folder);
     expect(store.sessions.peek('a')).toBeUndefined();
-    expect(store.counters.peek('a')).toEqual({ n: 1, expiresAt: FOREVER });
-    expect(store.users.peek('a')).toEqual(user('a'));
+    expect(await store.counters.get('a')).toEqual({ n: 1, expiresAt: FOREVER });
+    expect(await store.users.get('a')).toEqual(user('a'));
   });
 });
 

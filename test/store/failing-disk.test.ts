@@ -31,8 +31,8 @@ describe('a disk without room', () => {
       expect(lines.at(-1)).toBe(`refused k${confirmed.length + 1} unwritable true false refused`);
 
       const { store } = await openIn(folder);
-      for (const key of confirmed) expect(store[kind].peek(key), key).toBeDefined();
-      expect(store[kind].peek(`k${confirmed.length + 1}`)).toBeUndefined();
+      for (const key of confirmed) expect(await store[kind].get(key), key).toBeDefined();
+      expect(await store[kind].get(`k${confirmed.length + 1}`)).toBeUndefined();
     });
   }
 });
@@ -49,7 +49,7 @@ describe('users on a disk that comes back', () => {
     const error = await errorOf(store.users.update('a', () => ({ write: user('a', 2), result: undefined })));
     expect(error.code).toBe('unwritable');
     expect(error.message).toContain(path);
-    expect(store.users.peek('a')?.factorVersion).toBe(1);
+    expect((await store.users.get('a'))?.factorVersion).toBe(1);
     expect(store.healthy()).toBe(false);
     clock.advance(RETRY_MS); // still gone
     await errorOf(store.users.update('b', () => ({ write: user('b'), result: undefined })));
@@ -65,9 +65,9 @@ describe('users on a disk that comes back', () => {
     await store.users.update('c', () => ({ write: user('c'), result: undefined }));
     await store.close();
     const again = await openIn(folder);
-    expect(again.store.users.peek('a')?.factorVersion).toBe(1);
-    expect(again.store.users.peek('b')).toBeUndefined();
-    expect(again.store.users.peek('c')).toBeDefined();
+    expect((await again.store.users.get('a'))?.factorVersion).toBe(1);
+    expect(await again.store.users.get('b')).toBeUndefined();
+    expect(await again.store.users.get('c')).toBeDefined();
   });
 
   it('refuses every update that was built on the one that failed', async () => {
@@ -85,7 +85,7 @@ describe('users on a disk that comes back', () => {
     await new Promise(setImmediate); // the first one is being written now
     const outcomes = await Promise.allSettled([first, readOnly, raise(), raise()]);
     expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
-    expect(store.users.peek('a')?.factorVersion).toBe(1);
+    expect((await store.users.get('a'))?.factorVersion).toBe(1);
     await rename(join(folder, 'gone'), join(folder, 'data'));
   });
 });
@@ -125,7 +125,7 @@ describe('a journal whose fsync fails', () => {
     vi.spyOn(handles, 'datasync').mockRejectedValueOnce(EIO);
     await errorOf(store.sessions.update('a', () => ({ write: session(2), result: undefined })));
     await store.users.update('a', () => ({ write: user('a'), result: undefined }));
-    expect(store.users.peek('a')).toBeDefined();
+    expect(await store.users.get('a')).toBeDefined();
     expect(store.healthy()).toBe(false);
   });
 });

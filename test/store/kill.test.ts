@@ -11,11 +11,11 @@ const ROUNDS = 24;
 /** More steps than a round can take, so that every step of a later round has a higher number. */
 const STRIDE = 100_000;
 
-function stepOf(store: Store, name: string): number | undefined {
+async function stepOf(store: Store, name: string): Promise<number | undefined> {
   const [kind = '', key = ''] = name.split(' ');
-  if (kind === 'users') return store.users.peek(key)?.factorVersion;
+  if (kind === 'users') return (await store.users.get(key))?.factorVersion;
   if (kind === 'sessions') return store.sessions.peek(key)?.version;
-  const n = store.counters.peek(key)?.['n'];
+  const n = (await store.counters.get(key))?.['n'];
   return n === undefined ? undefined : Number(n);
 }
 
@@ -49,7 +49,7 @@ it(`loses nothing that was confirmed in ${ROUNDS} rounds of kill -9`, { timeout:
       const last = confirmed.get(name);
       // The step after the last confirmed one was under way: it may be there or not, but nothing else may.
       const possible = [last ?? reached.get(name) ?? 0, last === undefined ? from : last + 1];
-      const found = stepOf(store, name);
+      const found = await stepOf(store, name);
       const where = `round ${round}, killed after ${killAfter} lines, ${name}: possible steps ${possible}`;
       expect(possible.map(after), where).toContain(found);
       reached.set(name, possible.find((n) => after(n) === found) ?? 0);

@@ -6,7 +6,7 @@ import { thisProcess } from '../../src/store/holder.ts';
 import { acquireLock, HEARTBEAT_MS, type Lock } from '../../src/store/lock.ts';
 import { TestClock } from '../fakes/clock.ts';
 import { allLines, firstLine, startChild, useChildren } from './processes.ts';
-import { errorOf, newFolder, openIn, user } from './samples.ts';
+import { errorOf, newFolder, openIn, session } from './samples.ts';
 
 useChildren();
 
@@ -139,14 +139,14 @@ describe('the lock of a store folder', () => {
   it('a store whose lock was taken refuses everything, reads too, and leaves the new lock alone', async () => {
     const folder = await newFolder();
     const { store, clock, notes } = await openIn(folder);
-    await store.users.update('a', () => ({ write: user('a'), result: undefined }));
+    await store.sessions.update('a', () => ({ write: session(1), result: undefined }));
     const path = join(folder, 'data', 'lock');
     const other = JSON.stringify(thisProcess(NONCE));
     await writeFile(`${path}.new`, other);
     await rename(`${path}.new`, path);
     clock.advance(HEARTBEAT_MS);
     expect(store.healthy()).toBe(false);
-    expect(store.users.peek('a')).toBeUndefined();
+    expect(store.sessions.peek('a')).toBeUndefined();
     expect((await errorOf(store.users.get('a'))).code).toBe('locked');
     expect((await errorOf(store.users.update('a', () => ({ write: null, result: 0 })))).code).toBe('locked');
     expect(notes).toContainEqual(expect.objectContaining({ note: 'trouble', code: 'locked' }));

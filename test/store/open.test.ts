@@ -29,12 +29,12 @@ describe('the embedded store', () => {
     const { store, notes } = await openIn(folder);
     expect(notes).toEqual([{ note: 'opened', users: 2, sessions: 2, counters: 2 }]);
     for (const name of ['a', '__proto__']) {
-      expect(store.users.peek(name)).toEqual(user(name, 3));
+      expect(await store.users.get(name)).toEqual(user(name, 3));
       expect(store.sessions.peek(name)).toEqual(session(4));
-      expect(store.counters.peek(name)).toEqual({ n: 5, expiresAt: FOREVER });
+      expect(await store.counters.get(name)).toEqual({ n: 5, expiresAt: FOREVER });
     }
     for (const collection of [store.users, store.sessions, store.counters])
-      expect(collection.peek('b')).toBeUndefined();
+      expect(await collection.get('b')).toBeUndefined();
   });
 
   it('forgets counters that expired while it was closed', async () => {
@@ -111,7 +111,7 @@ describe('the embedded store', () => {
 
     await writeFile(path, JSON.stringify({ format: 1, current: 'k2', keys: { k2 } }));
     const third = await openIn(folder);
-    expect(third.store.users.peek('a')).toEqual(user('a'));
+    expect(await third.store.users.get('a')).toEqual(user('a'));
     expect(third.store.sessions.peek('s')).toEqual(session(1));
     expect(third.notes).not.toContainEqual({ note: 'sealed-with-new-key' });
   });

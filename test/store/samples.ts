@@ -32,6 +32,12 @@ export function session(version: number, cookie = 'PHPSESSID=abc'): SessionRecor
   };
 }
 
+/** A session in which somebody logged in. */
+export function sessionOf(name: string): SessionRecord {
+  const identity = name as Identity;
+  return { ...session(1), session: { state: 'verified', identity, since: 1, grounds: { how: 'password' } } };
+}
+
 const folders: string[] = [];
 const stores: Store[] = [];
 

@@ -15,11 +15,11 @@ import type {
 import { type Refusal, refusal } from '../../src/ceremonies/outcomes.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Channel } from '../../src/factors/factor.ts';
-import { awaited, provedWithin } from '../../src/gate/session.ts';
+import { awaited, identityOf, provedWithin } from '../../src/gate/session.ts';
 import type { FactorId, Identity, LoginId, PolicyLevel } from '../../src/gate/types.ts';
 import { readPhone } from '../../src/phone/phone.ts';
 import type { LiveSession } from '../../src/session/live.ts';
-import { identityOf, type Sessions } from '../../src/session/sessions.ts';
+import type { Sessions } from '../../src/session/sessions.ts';
 
 export const RIGHT_CODE = '246810';
 const FRESH_MS = 5 * 60_000;
@@ -120,7 +120,7 @@ export class CeremoniesDouble implements Ceremonies {
       return { ok: true, issued, returnTo: login.returnTo };
     },
     stepUp: (session, returnTo) => {
-      const identity = identityOf(session.record) ?? ('' as Identity);
+      const identity = identityOf(session.session) ?? ('' as Identity);
       const login = { id: 'step-up' as LoginId, identity, acceptedAt: this.#clock.now(), returnTo };
       return this.#sessions.transition(session, { type: 'step-up-asked', login });
     },
@@ -134,7 +134,7 @@ export class CeremoniesDouble implements Ceremonies {
 
   readonly enroller: Enroller = {
     account: async (session) => ({
-      identity: identityOf(session.record) ?? ('' as Identity),
+      identity: identityOf(session.session) ?? ('' as Identity),
       level: this.level,
       ...(this.phone === undefined ? {} : { phone: this.phone }),
       enrolled: this.enrolled,
