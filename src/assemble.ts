@@ -15,8 +15,9 @@ import { type Log, reasonOf } from './log.ts';
 import { AppQuestions } from './login/app.ts';
 import { Rechecks } from './login/recheck.ts';
 import { cookieNameFor } from './session/cookie.ts';
+import type { EndReason, SessionLimits } from './session/limits.ts';
 import type { LiveSession } from './session/live.ts';
-import { type EndReason, type SessionLimits, Sessions } from './session/sessions.ts';
+import { Sessions } from './session/sessions.ts';
 import type { Store } from './store/store.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import { createWeb } from './web/create.ts';
@@ -105,7 +106,7 @@ export function assemble(ingredients: Ingredients): Assembled {
         .map((factor) => factor.id),
   });
   const accept = { users: store.users, sessions, clock, log, level };
-  const rechecks = new Rechecks(app, clock, log);
+  const rechecks = new Rechecks(app, sessions, clock, log);
   const gateway = new Gateway({
     settings: rules,
     cookieName,

@@ -25,6 +25,7 @@ import { isActivity, readScope, type Scope } from './request/scope.ts';
 import { setOwnCookie } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
+import { StoreError } from './store/store.ts';
 import { Upgrades } from './upgrades.ts';
 import type { Framing } from './upstream/request-headers.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -86,12 +87,10 @@ export class Gateway {
   /** The `upgrade` listener. Node takes the socket out of the HTTP machinery, so every refusal must close it. */
   readonly onUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
-    try {
-      this.#upgrades.open(req, socket, head);
-    } catch (error) {
+    this.#upgrades.open(req, socket, head).catch((error: unknown) => {
       this.#parts.log.error('upgrade_failed', { reason: reasonOf(error) });
-      refuseUpgrade(socket, 500, this.#parts.clock);
-    }
+      refuseUpgrade(socket, error instanceof StoreError ? 503 : 500, this.#parts.clock);
+    });
   };
 
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -101,7 +100,8 @@ export class Gateway {
     if (typeof scope === 'string') return this.#replies.refuse(req, res, scope, false);
     const cookies = cookiesOf(req, scope, profile, this.#parts.cookieName);
     if (cookies.duplicated) this.#parts.log.warn('session_cookie_duplicated', { client: scope.client });
-    const session = this.#parts.sessions.find(cookies.id);
+    const fresh = !isSafe(req.method ?? '') || ownPathOf(scope, gatewayPath) !== undefined;
+    const session = await this.#parts.sessions.find(cookies.id, fresh);
     if (session !== undefined && isActivity(req)) this.#parts.sessions.touch(session, this.#parts.clock.now());
 
     const ownPath = ownPathOf(scope, gatewayPath);
@@ -193,6 +193,7 @@ export class Gateway {
       refuse: (page) => this.#replies.refuse(req, res, page, scope.isNavigation),
       showLogin: () => this.#replies.showOrRefuse('login', way),
       showLoggedIn: (accepted) => this.#replies.loggedIn(accepted, way),
+      failed: (error) => this.#replies.failed(req, res, error),
       setCookie: (id) => setOwnCookie(this.#parts.cookieName, id),
       ...(start === undefined ? {} : { bodyRead: start.bytes, bodyComplete: start.complete }),
     });

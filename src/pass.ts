@@ -52,6 +52,8 @@ export interface PassRequest {
   /** After a login: to the prompt, to enrolment; `standing: 'pass'` never comes here. */
   readonly showLoggedIn: (accepted: Accepted) => void;
   readonly setCookie: (id: string) => string;
+  /** Nothing was asked of the application. */
+  readonly failed: (error: unknown) => void;
 }
 
 type Held = { readonly send: FlatHeaders } | 'taken';
@@ -79,14 +81,27 @@ class Passing {
   }
 
   start(): void {
-    const { req, res, scope, decision, session, readableCookies, headers } = this.#request;
+    const { scope, decision, session, readableCookies } = this.#request;
     const jar = decision.jar === 'own' ? session?.jar.header(scope.target.path, this.#parts.clock.now()) : undefined;
-    if (this.#isUnsafe && session !== undefined) this.#parts.rechecks.depart(session);
+    const cookie = joinCookies(jar, readableCookies);
+    const told = this.#isUnsafe && session !== undefined ? this.#parts.rechecks.depart(session) : undefined;
+    if (told === undefined) return this.#send(cookie);
+    told.then(
+      () => this.#send(cookie),
+      (error: unknown) => {
+        this.#onEnd(); // it did not leave
+        this.#request.failed(error);
+      },
+    );
+  }
+
+  #send(cookie: string | undefined): void {
+    const { req, res, scope, decision, session, headers } = this.#request;
     this.#running = this.#parts.upstream.forward({
       req,
       res,
       target: scope.target.target,
-      headers: headers(joinCookies(jar, readableCookies)),
+      headers: headers(cookie),
       onHead: (head) => this.#onHead(head),
       onFailure: (error) => this.#onFailure(error),
       onEnd: () => this.#onEnd(),
@@ -100,7 +115,7 @@ class Passing {
     const { decision, session } = this.#request;
     this.#land();
     if (decision.guarded && session !== undefined) return this.#guarded(head, session);
-    if (decision.jar === 'own' && this.#mayHaveLoggedIn(head)) return { hold: this.#watched(head) };
+    if (decision.jar === 'own' && this.#mayHaveLoggedIn(head)) return { hold: this.#ruled(this.#watched(head)) };
     return { send: this.#headersOut(head) };
   }
 
@@ -114,8 +129,26 @@ class Passing {
       if (changed) this.#parts.rechecks.doubt(session);
       if (hasVaulted(head.setCookies, profile)) this.#parts.sessions.save(session);
     }
-    if (!session.confidence.unconfirmed) return { send: this.#headersOut(head) };
-    return { hold: this.#confirmed(head, session) };
+    if (this.#parts.rechecks.isDoubtful(session)) return { hold: this.#ruled(this.#confirmed(head, session)) };
+    const settled = this.#parts.sessions.settled(session);
+    return settled === undefined
+      ? { send: this.#headersOut(head) }
+      : { hold: this.#ruled(this.#settled(head, settled)) };
+  }
+
+  /** Without the store nobody knows whether this session still exists (I6). */
+  async #ruled(ruling: Promise<Held>): Promise<Held> {
+    try {
+      return await ruling;
+    } catch (error) {
+      return this.#taken(() => this.#request.failed(error));
+    }
+  }
+
+  /** The next request may reach another process; it must find there what this answer brought. */
+  async #settled(head: AnswerHead, settled: Promise<void>): Promise<Held> {
+    await settled;
+    return { send: this.#headersOut(head) };
   }
 
   async #confirmed(head: AnswerHead, session: LiveSession): Promise<Held> {
@@ -124,6 +157,7 @@ class Passing {
     if (!session.stillVerified(this.#version)) return this.#taken(() => this.#request.refuse('session-ended'));
     switch (found.is) {
       case 'same':
+        await this.#parts.sessions.settled(session);
         return { send: this.#headersOut(head) };
       case 'unknown':
         return this.#taken(() => this.#request.refuse('identity-unknown'));
@@ -150,7 +184,8 @@ class Passing {
     if (session === undefined) return false;
     // Another request brought a password into this very jar, on the way now or meanwhile (attack 10).
     if (session.exchangesInFlight > 0 || session.ended || session.session.state !== 'anonymous') return true;
-    return !session.jar.isEmpty && !this.#isLoginPage();
+    if (session.jar.isEmpty) return false;
+    return !this.#isLoginPage() || this.#parts.sessions.isShared; // or another process's request brought a password into it
   }
 
   #isLoginPage(): boolean {
@@ -169,9 +204,11 @@ class Passing {
     }
     const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
     sessions.save(session);
+    await sessions.settled(session);
     const own = issued?.id === undefined ? undefined : setCookie(issued.id);
     // The bare login page logs nobody in that came with nothing in hand; its first cookie needs no question.
-    if (this.#isLoginPage() && (issued !== undefined || !changed)) return { send: this.#headersOut(head, own) };
+    const isPlain = !changed && !sessions.isShared;
+    if (this.#isLoginPage() && (issued !== undefined || isPlain)) return { send: this.#headersOut(head, own) };
     const naming = await this.#parts.app.whoami(session, scope.client);
     if (session.ended || session.session.state !== 'anonymous')
       return this.#taken(() => this.#request.refuse('session-ended'));

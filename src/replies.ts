@@ -62,15 +62,16 @@ export class Replies {
     const isGet = req.method === 'GET';
     const wanted = isGet ? returnPath(scope.target.target, settings.publicUrl.origin) : undefined;
     if (wanted === undefined || wanted === settings.profile.home) return redirect(res, settings.profile.loginPage);
-    if (session?.ended === false) {
-      this.#parts.sessions.setWanted(session, wanted);
-      return redirect(res, settings.profile.loginPage);
-    }
-    const { id } = this.#parts.sessions.create(wanted);
-    return redirect(
-      res,
-      settings.profile.loginPage,
-      id === undefined ? undefined : setOwnCookie(this.#parts.cookieName, id),
+    const { sessions, cookieName } = this.#parts;
+    const known = session?.ended === false ? session : undefined;
+    if (known !== undefined) sessions.setWanted(known, wanted);
+    const issued = known === undefined ? sessions.create(wanted) : { session: known, id: undefined };
+    const setCookie = issued.id === undefined ? undefined : setOwnCookie(cookieName, issued.id);
+    const settled = sessions.settled(issued.session);
+    if (settled === undefined) return redirect(res, settings.profile.loginPage, setCookie);
+    settled.then(
+      () => redirect(res, settings.profile.loginPage, setCookie),
+      (error: unknown) => this.failed(req, res, error),
     );
   }
 

@@ -33,7 +33,8 @@ export class Upgrades {
     this.#parts = parts;
   }
 
-  open(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** @throws StoreError when a shared store cannot be asked whose session this is: refused then (I6). */
+  async open(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const settings = this.#parts.settings();
     const { profile, publicUrl } = settings;
     const scope = readScope(req, scopeRules(settings));
@@ -42,7 +43,9 @@ export class Upgrades {
     const { origin } = req.headers;
     if (origin !== undefined && origin !== publicUrl.origin) return refuseUpgrade(socket, 403, this.#parts.clock);
     const cookies = cookiesOf(req, scope, profile, this.#parts.cookieName);
-    const session = this.#parts.sessions.find(cookies.id); // an upgrade is no activity: it stays open by itself
+    // Asked for anew where others could have ended it, since it stays open; and no activity, for the same reason.
+    const session = await this.#parts.sessions.find(cookies.id, true);
+    if (socket.destroyed) return;
     const query = queryFields(scope.target.query);
     if (query.truncated || query.names().some((name) => profile.isForbiddenInQuery(name)))
       return refuseUpgrade(socket, 400, this.#parts.clock);
@@ -64,6 +67,7 @@ export class Upgrades {
     if (route.login !== undefined || route.isOracle) return refuseUpgrade(socket, 400, this.#parts.clock);
     const socketOf = new SocketAnswer(this.#parts, session, settings, scope, mayCarryCredentials(query.names()));
     const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
+    await socketOf.depart();
     const running = this.#parts.upstream.tunnel({
       req,
       socket,
@@ -99,7 +103,11 @@ class SocketAnswer {
     this.#scope = scope;
     this.#version = session.record.version;
     this.#departed = queryMayLogIn && settings.profile.whoami?.recheck === 'unsafe';
-    if (this.#departed) parts.rechecks.depart(session);
+  }
+
+  /** Before the question leaves. @throws StoreError when the other processes could not be told */
+  async depart(): Promise<void> {
+    if (this.#departed) await this.#parts.rechecks.depart(this.#session);
   }
 
   /** Ends the socket with the session. */
@@ -119,7 +127,9 @@ class SocketAnswer {
       rechecks.doubt(session);
       sessions.save(session);
     }
-    return session.confidence.unconfirmed ? this.#confirmed(answer) : this.#headersOut(answer);
+    if (rechecks.isDoubtful(session)) return this.#confirmed(answer);
+    const settled = sessions.settled(session);
+    return settled === undefined ? this.#headersOut(answer) : settled.then(() => this.#headersOut(answer));
   }
 
   onEnd(): void {

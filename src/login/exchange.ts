@@ -118,6 +118,7 @@ async function exchange(
   if (session.ended) throw new Superseded();
   const touchedJar = vaultCookies(reply.setCookies, session.jar, path, clock.now(), profile);
   sessions.save(session);
+  await sessions.settled(session);
   return judge(parts, request, session, { reply, newId, touchedJar });
 }
 

@@ -9,6 +9,7 @@ import { type Confirmation, confirm } from '../gate/intercept.ts';
 import type { Identity } from '../gate/types.ts';
 import type { Log } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
+import type { Sessions } from '../session/sessions.ts';
 import type { AppQuestions } from './app.ts';
 
 /** How long an unsafe request that broke off before its answer may still be working in the application, in ms. */
@@ -20,13 +21,15 @@ export type Recheck =
 
 export class Rechecks {
   readonly #app: AppQuestions;
+  readonly #sessions: Sessions;
   readonly #clock: Clock;
   readonly #log: Log;
   /** The question that is being asked, and the one that begins after it, per session. */
   readonly #asked = new WeakMap<LiveSession, { running: Promise<Recheck>; next: Promise<Recheck> | undefined }>();
 
-  constructor(app: AppQuestions, clock: Clock, log: Log) {
+  constructor(app: AppQuestions, sessions: Sessions, clock: Clock, log: Log) {
     this.#app = app;
+    this.#sessions = sessions;
     this.#clock = clock;
     this.#log = log;
   }
@@ -48,10 +51,19 @@ export class Rechecks {
     session.confidence.doubts += 1;
   }
 
-  /** An unsafe request leaves: until it is confirmed, every answer in this session is doubtful. */
-  depart(session: LiveSession): void {
+  /**
+   * An unsafe request leaves: until it is confirmed, every answer in this session is doubtful, in each process.
+   * @returns what the request must wait for, if anything: see `announceDoubt`
+   */
+  depart(session: LiveSession): Promise<void> | undefined {
     session.confidence.unsafeInFlight += 1;
     this.doubt(session);
+    return this.#sessions.announceDoubt(session);
+  }
+
+  /** Whether an answer in this session must wait for a question to the application. */
+  isDoubtful(session: LiveSession): boolean {
+    return session.confidence.unconfirmed || this.#sessions.isDoubtedElsewhere(session);
   }
 
   /** Its answer is here: what it did is done, and the next question sees it. */
@@ -63,6 +75,11 @@ export class Rechecks {
   /** It broke off without an answer; the application may do its work all the same, any moment now. */
   stray(session: LiveSession): void {
     this.#clock.after(STRAY_MS, () => this.land(session));
+  }
+
+  #believe(session: LiveSession): void {
+    session.confidence.unconfirmed = false;
+    this.#sessions.withdrawDoubt(session);
   }
 
   #begin(session: LiveSession, client: string): Promise<Recheck> {
@@ -81,10 +98,10 @@ export class Rechecks {
     if (state.state !== 'verified') return { is: 'left' };
     const { doubts } = session.confidence;
     const naming = await this.#app.whoami(session, client);
+    if (session.jar.isUnsaved) this.#sessions.save(session);
     const is = naming === undefined ? 'same' : confirm(state.identity, naming); // without whoami; it warned at start
     if (naming === undefined || is === 'same') {
-      if (session.confidence.unsafeInFlight === 0 && session.confidence.doubts === doubts)
-        session.confidence.unconfirmed = false;
+      if (session.confidence.unsafeInFlight === 0 && session.confidence.doubts === doubts) this.#believe(session);
       return { is: 'same' };
     }
     const why = naming.is === 'unknown' ? naming.why : undefined;

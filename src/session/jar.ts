@@ -12,12 +12,21 @@ interface Kept {
   readonly expiresAt?: Instant;
 }
 
+/** One `Set-Cookie` line, the path of the request that it answered, and when. */
+export interface Heard {
+  readonly line: string;
+  readonly path: string;
+  readonly at: Instant;
+}
+
 /** What one `Set-Cookie` line did. `changed`: the jar now speaks for somebody else, or might. */
 export type Stored = 'changed' | 'same' | 'ignored';
 
 /** More than any browser keeps for one host; a jar must not grow without end. */
 const MAX_COOKIES = 180;
 const MAX_COOKIE_BYTES = 8192;
+/** A jar that nobody saves must not grow either. */
+const MAX_UNSAVED = 360;
 /** RFC 9110 token: what a cookie name may be made of. A name that some parser trims or folds is not stored. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -27,19 +36,56 @@ export class Jar {
   /** The `Cookie` line for every path, while no cookie expires and all stand at `/`; the usual case. */
   #line: string | undefined;
   #simple = true;
+  /** What was stored since {@link unsaved} was last asked. */
+  #unsaved: Heard[] = [];
 
   static fromJson(json: Json): Jar {
     const jar = new Jar();
-    if (!Array.isArray(json)) return jar;
-    for (const item of json) {
+    jar.#read(json);
+    return jar;
+  }
+
+  /** A stored jar with what was heard since; another process may have stored something meanwhile. */
+  static merged(json: Json, heard: readonly Heard[]): Json {
+    const jar = Jar.fromJson(json);
+    jar.#hear(heard);
+    return jar.toJson();
+  }
+
+  get isUnsaved(): boolean {
+    return this.#unsaved.length > 0;
+  }
+
+  /** What the next write of the record must add; it is told once. */
+  unsaved(): readonly Heard[] {
+    const heard = this.#unsaved;
+    this.#unsaved = [];
+    return heard;
+  }
+
+  /** Becomes the stored jar of another process, with what is unsaved here. @returns whether a cookie is another one now */
+  follow(json: Json): boolean {
+    const before = JSON.stringify(this.toJson());
+    const unsaved = this.unsaved();
+    this.#kept.clear();
+    this.#read(json);
+    this.#hear(unsaved);
+    return JSON.stringify(this.toJson()) !== before;
+  }
+
+  #hear(heard: readonly Heard[]): void {
+    for (const { line, path, at } of heard) this.store(line, path, at);
+  }
+
+  #read(json: Json): void {
+    for (const item of Array.isArray(json) ? json : []) {
       if (!Array.isArray(item)) continue;
       const [name, value, path, expiresAt] = item;
       if (typeof name !== 'string' || typeof value !== 'string' || typeof path !== 'string') continue;
       const expiry = typeof expiresAt === 'number' ? { expiresAt } : {};
-      jar.#kept.set(slot(name, path), { name, value, path, ...expiry });
+      this.#kept.set(slot(name, path), { name, value, path, ...expiry });
     }
-    jar.#changed();
-    return jar;
+    this.#changed();
   }
 
   toJson(): Json {
@@ -57,6 +103,7 @@ export class Jar {
   store(line: string, requestPath: string, now: Instant): Stored {
     const cookie = parseSetCookie(line, requestPath, now);
     if (cookie === undefined) return 'ignored';
+    if (this.#unsaved.length < MAX_UNSAVED) this.#unsaved.push({ line, path: requestPath, at: now });
     const key = slot(cookie.name, cookie.path);
     const old = this.#kept.get(key);
     if (cookie.expiresAt !== undefined && cookie.expiresAt <= now) {

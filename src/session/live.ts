@@ -32,17 +32,23 @@ export class LiveSession {
   seenAt: Instant;
   /** Set once and never back: nothing may be released, stored or started for an ended session. */
   ended = false;
+  /** Another process changed the record since it was read. */
+  stale = false;
+  /** Writes of this process that were begun, and those that are done; equal when the store has all of them. */
+  edits = 0;
+  written = 0;
+  /** Settles with the last write that was begun. */
+  writing: Promise<void> = Promise.resolve();
   /** Responses and sockets that are open now. */
   readonly running = new Set<Endable>();
   readonly #confidence: Confidence;
   /** One login exchange at a time: the jar belongs to it meanwhile. */
   exchange: Promise<unknown> = Promise.resolve();
   exchangesInFlight = 0;
-
-  /** @param confidence of the session that this one follows; a session from the store begins with a doubt. */
   /** Version of the record when this id came to be held here. */
   readonly #heldFrom: number;
 
+  /** @param confidence of the session that this one follows; a session from the store begins with a doubt. */
   constructor(key: string, record: SessionRecord, jar: Jar = Jar.fromJson(record.jar), confidence = new Confidence()) {
     this.key = key;
     this.#confidence = confidence;
@@ -62,6 +68,16 @@ export class LiveSession {
 
   get csrf(): string {
     return this.record.csrf;
+  }
+
+  /** What another process wrote, with what this one has not written yet. */
+  take(record: SessionRecord): void {
+    this.record = record;
+    this.stale = false;
+    if (record.lastSeenAt > this.seenAt) this.seenAt = record.lastSeenAt;
+    if (!this.jar.follow(record.jar)) return;
+    this.#confidence.unconfirmed = true; // the application's session may be another one now
+    this.#confidence.doubts += 1;
   }
 
   /**

@@ -1,35 +1,19 @@
 /**
  * All sessions: found by one map look-up, changed only through the gate's `transition`, and dead for good once ended.
  * The store is asked with compare-and-set, so of two that race one wins and a slow request never brings a session back.
+ * Where several processes share the store, following.ts keeps this one in step; everything else is the same.
  */
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { ANONYMOUS, identityOf, isExpired, rotates, type SessionEvent, transition } from '../gate/session.ts';
+import { ANONYMOUS, identityOf, rotates, type SessionEvent, transition } from '../gate/session.ts';
 import type { Identity, Instant } from '../gate/types.ts';
-import type { SessionCollection, SessionRecord } from '../store/store.ts';
+import type { Change, SessionCollection, SessionRecord } from '../store/store.ts';
 import { sessionKey } from './cookie.ts';
-import type { Jar } from './jar.ts';
+import { Following } from './following.ts';
+import { Held } from './held.ts';
+import { Jar } from './jar.ts';
+import { type EndReason, overBecause, type SessionLimits, TOUCH_MS, withExpiry } from './limits.ts';
 import { type Endable, LiveSession } from './live.ts';
-
-export interface SessionLimits {
-  readonly idleMs: number;
-  readonly absoluteMs: number;
-  readonly pendingMs: number;
-  /** Sessions without a login; the oldest go first. */
-  readonly maxAnonymous: number;
-}
-
-export type EndReason =
-  | 'logout'
-  | 'app-logout'
-  | 'cancelled'
-  | 'idle'
-  | 'absolute'
-  | 'pending-expired'
-  | 'evicted'
-  | 'revoked'
-  | 'replaced'
-  | 'refused';
 
 /** A session and, when it has a new id, the id for the browser. */
 export interface Issued {
@@ -45,9 +29,13 @@ export class SessionGone extends Error {
   }
 }
 
-const TOUCH_MS = 60_000;
+/** What becomes of a record. */
+type Successor = (current: SessionRecord) => SessionRecord;
+
 /** Somebody who logs in again and again while all of his sessions are being ended does not keep us for ever. */
 const MOST_LOOKS = 10;
+/** How long others are told to doubt a session because of one request of ours, in ms; as long as a stray one may work on. */
+const DOUBT_MS = 600_000;
 
 export interface SessionsOptions {
   readonly store: SessionCollection;
@@ -63,61 +51,83 @@ export interface SessionsOptions {
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #random: (size: number) => Buffer;
-  readonly #live = new Map<string, LiveSession>();
-  readonly #anonymous = new Set<LiveSession>();
-  readonly #busy = new Set<LiveSession>();
+  readonly #held = new Held();
+  /** Present when other processes share the store. */
+  readonly #following: Following | undefined;
+  /** This process's name among those that share the store. */
+  readonly #ownName: string;
   /** Keys whose removal is not on the disk yet; the store may still show them, we never do. */
   readonly #ending = new Set<string>();
-
-  /** New ids whose record is on its way; `over` when it was revoked before anybody here could hold it. */
-  readonly #arriving = new Map<string, { over: boolean }>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#random = options.randomBytes ?? cryptoRandomBytes;
+    this.#ownName = this.#random(9).toString('base64url');
+    const { store } = options;
+    if (store.elsewhere !== undefined) this.#following = new Following(store, store.elsewhere, this.#held);
   }
 
-  /** The session of an id, or `undefined`; never waits. Ends it here when its time is over. */
-  find(id: string | undefined): LiveSession | undefined {
+  /**
+   * The session of an id. Waits only when the store is shared and has to be asked: always when `fresh` is wanted, and for
+   * everything but a verified session that this process knows.
+   * @throws StoreError (the promise) when it cannot be asked
+   */
+  find(id: string | undefined, fresh: boolean): LiveSession | undefined | Promise<LiveSession | undefined> {
     if (id === undefined) return undefined;
-    return this.#current(sessionKey(id));
+    if (this.#following === undefined) return this.peek(id);
+    const key = sessionKey(id);
+    const session = this.#held.get(key);
+    const isGood = !fresh && session !== undefined && this.#following.isCurrent(session);
+    if (isGood && this.#over(session, this.#options.clock.now()) === undefined) return session;
+    return this.#asked(this.#following, key);
   }
 
+  /** The session of an id as far as this process knows, without asking anybody. */
+  peek(id: string | undefined): LiveSession | undefined {
+    return id === undefined ? undefined : this.#current(sessionKey(id));
+  }
+
+  /** The same for a key. */
   byKey(key: string): LiveSession | undefined {
     return this.#current(key);
   }
 
   #current(key: string): LiveSession | undefined {
-    let session = this.#live.get(key);
+    let session = this.#held.get(key);
     if (session === undefined) {
       if (this.#ending.has(key)) return undefined;
       const record = this.#options.store.peek(key);
       if (record === undefined) return undefined;
-      session = this.#adopt(new LiveSession(key, record));
+      session = this.#held.add(new LiveSession(key, record));
       session.confidence.unconfirmed = true; // whoever stopped the process may have left a request on its way
     }
+    return this.#unlessOver(session);
+  }
+
+  async #asked(following: Following, key: string): Promise<LiveSession | undefined> {
+    if (this.#ending.has(key)) return undefined;
+    const session = await following.ask(key);
+    return session === undefined || session.ended ? undefined : this.#unlessOver(session);
+  }
+
+  #unlessOver(session: LiveSession): LiveSession | undefined {
     const over = this.#over(session, this.#options.clock.now());
     if (over === undefined) return session;
     this.#background(this.end(session, over));
     return undefined;
   }
 
-  /** Why a session may not go on, or `undefined`. */
   #over(session: LiveSession, now: Instant): EndReason | undefined {
-    const limits = this.#options.limits();
-    const state = session.session;
-    if ((state.state === 'pending' || state.state === 'enrolling') && isExpired(state.login, now, limits.pendingMs)) {
-      return 'pending-expired';
-    }
-    if (now - session.record.createdAt >= limits.absoluteMs) return 'absolute';
-    return now - session.seenAt >= limits.idleMs ? 'idle' : undefined;
+    // Others tell of their activity once a minute: what they told is not the last there was.
+    const seenAt = this.#following === undefined ? session.seenAt : session.seenAt + TOUCH_MS;
+    return overBecause(session.record, seenAt, now, this.#options.limits());
   }
 
   /** A new session that may do nothing. Kept because a login page needs its cookies, or a person a way back. */
   create(wanted?: string): Issued {
     const now = this.#options.clock.now();
     const { id, key } = this.#newId();
-    const record: SessionRecord = {
+    const record = this.#stamped({
       version: 1,
       session: ANONYMOUS,
       jar: [],
@@ -125,10 +135,10 @@ export class Sessions {
       lastSeenAt: now,
       csrf: this.#random(24).toString('base64url'),
       ...(wanted === undefined ? {} : { wanted }),
-    };
-    const session = this.#adopt(new LiveSession(key, record));
+    });
+    const session = this.#held.add(new LiveSession(key, record));
     this.#evict();
-    this.#background(this.#options.store.update(key, () => ({ write: record, result: undefined })));
+    this.#write(session, () => ({ write: record, result: true }));
     return { session, id };
   }
 
@@ -136,63 +146,64 @@ export class Sessions {
    * The only way a session changes its rights. Durable before it resolves; with a new id when the event says so.
    * @throws SessionGone when another request was faster, GateError when the gate forbids it.
    */
-  async transition(
-    session: LiveSession,
-    event: SessionEvent,
-    facts: { factorVersion?: number; jar?: Jar } = {},
-  ): Promise<Issued> {
+  async transition(session: LiveSession, event: SessionEvent, facts: { factorVersion?: number } = {}): Promise<Issued> {
     if (session.ended) throw new SessionGone();
     const now = this.#options.clock.now();
     const before = session.record;
     const next = transition(before.session, event, now, this.#options.limits().pendingMs);
-    const record: SessionRecord = {
-      ...withoutWanted(before),
-      version: before.version + 1,
-      session: next,
-      jar: (facts.jar ?? session.jar).toJson(),
-      lastSeenAt: now,
-      ...(facts.factorVersion === undefined ? {} : { factorVersion: facts.factorVersion }),
-    };
+    const heard = session.jar.unsaved();
     // A fresh proof inside a session gives it no second life: the absolute limit counts from the login (ASVS 7.3.2).
-    const createdAt = before.session.state === 'verified' && event.type === 'factor-proved' ? before.createdAt : now;
-    return rotates(event)
-      ? this.#rotate(session, { ...record, createdAt, csrf: this.#random(24).toString('base64url') }, facts.jar)
-      : this.#change(session, record);
+    const isSameLogin = before.session.state === 'verified' && event.type === 'factor-proved';
+    const csrf = this.#random(24).toString('base64url');
+    // Jar and doubts are those of the store: another process may have written to them.
+    const after: Successor = (current) =>
+      this.#stamped({
+        ...withoutWanted(current),
+        version: before.version + 1,
+        session: next,
+        jar: Jar.merged(current.jar, heard),
+        lastSeenAt: now,
+        ...(facts.factorVersion === undefined ? {} : { factorVersion: facts.factorVersion }),
+        ...(rotates(event) ? { csrf, createdAt: isSameLogin ? before.createdAt : now } : {}),
+      });
+    return rotates(event) ? this.#rotate(session, after) : this.#change(session, after);
   }
 
-  async #change(session: LiveSession, record: SessionRecord): Promise<Issued> {
+  async #change(session: LiveSession, after: Successor): Promise<Issued> {
     const expected = session.record.version;
+    const record = after(session.record);
     session.record = record; // at once: a request that comes now must see the rights it will have, not the old ones
-    if (record.session.state === 'anonymous') this.#abortAll(session);
-    const won = await this.#options.store.update(session.key, (current) =>
-      current?.version === expected ? { write: record, result: true } : { result: false },
+    if (record.session.state === 'anonymous') this.#held.abortAll(session);
+    const won = await this.#update(session, (current) =>
+      current?.version === expected ? { write: after(current), result: true } : { result: false },
     );
     if (!won || session.ended) {
       await this.end(session, 'replaced');
       throw new SessionGone();
     }
-    this.#classify(session);
+    this.#held.classify(session);
     return { session, id: undefined };
   }
 
-  /** The old id dies first and by compare-and-set: of fifty right codes exactly one is the heir (attack "double spend"). */
-  async #rotate(old: LiveSession, record: SessionRecord, jar: Jar | undefined): Promise<Issued> {
+  /** The old id dies by compare-and-set: of fifty right codes exactly one is the heir (attack "double spend"). */
+  async #rotate(old: LiveSession, after: Successor): Promise<Issued> {
     const expected = old.record.version;
     this.#forget(old);
     const { id, key } = this.#newId();
-    const arrival = { over: false };
-    this.#arriving.set(key, arrival);
-    let won: boolean;
+    const arrival = this.#held.expect(key);
+    let record: SessionRecord | undefined;
     try {
-      won = await this.#options.store.move(old.key, key, (current) =>
-        current?.version === expected ? { write: record, result: true } : { result: false },
-      );
+      record = await this.#options.store.move<SessionRecord | undefined>(old.key, key, (current) => {
+        const write = current?.version === expected ? after(current) : undefined;
+        return write === undefined ? { result: undefined } : { write, result: write };
+      });
     } finally {
-      this.#arriving.delete(key);
+      this.#held.arrived(key, arrival);
     }
     this.#ending.delete(old.key);
-    if (!won || arrival.over) throw new SessionGone();
-    return { session: this.#adopt(new LiveSession(key, record, jar ?? old.jar, old.confidence)), id };
+    if (record === undefined || arrival.over) throw new SessionGone();
+    old.jar.follow(record.jar);
+    return { session: this.#held.add(new LiveSession(key, record, old.jar, old.confidence)), id };
   }
 
   /** Ends a session for good. The memory forgets it at once; the promise resolves when disk and application have too. */
@@ -221,14 +232,14 @@ export class Sessions {
   async #revoke(key: string, record: SessionRecord, reason: EndReason): Promise<void> {
     // Somebody here is just moving or removing it: whoever reaches the store first wins.
     if (this.#ending.has(key)) await this.#options.store.update(key, () => ({ write: null, result: undefined }));
-    else await this.end(this.#live.get(key) ?? this.#adopt(new LiveSession(key, record)), reason);
+    else await this.end(this.#heldOr(key, record), reason);
   }
 
   /** All sessions in which this identity logged in, pending ones included. */
   async of(identity: Identity): Promise<LiveSession[]> {
     const found: LiveSession[] = [];
-    for (const [key] of await this.#options.store.of(identity)) {
-      const session = this.#current(key);
+    for (const [key, record] of await this.#options.store.of(identity)) {
+      const session = this.#ending.has(key) ? undefined : this.#unlessOver(this.#heldOr(key, record));
       if (session !== undefined) found.push(session);
     }
     return found;
@@ -239,38 +250,75 @@ export class Sessions {
    * change ends them by itself; a process that was killed between the two could not.
    */
   async endOutdated(factorVersion: (identity: Identity) => Promise<number>): Promise<void> {
+    const versions = new Map<Identity, number>();
     for await (const [key, record] of this.#options.store.entries()) {
       const identity = identityOf(record.session);
-      if (identity === undefined || record.factorVersion === (await factorVersion(identity))) continue;
-      const session = this.#current(key);
-      if (session !== undefined) await this.end(session, 'revoked');
+      if (identity === undefined || this.#ending.has(key)) continue;
+      const version = versions.get(identity) ?? (await factorVersion(identity));
+      versions.set(identity, version);
+      if (record.factorVersion !== version) await this.end(this.#heldOr(key, record), 'revoked');
     }
   }
 
-  /** Writes the jar and what the own pages remember, if the session is still the one that was read. */
+  /** Writes the jar and the last activity. */
   save(session: LiveSession): void {
-    if (session.ended) return;
-    const record = { ...session.record, jar: session.jar.toJson(), lastSeenAt: session.seenAt };
-    session.record = record;
-    // What is written is what was true now: a store may be slow, and by then the session may have other rights.
-    this.#background(
-      this.#options.store.update(session.key, (current) =>
-        current?.version === record.version && !session.ended
-          ? { write: record, result: undefined }
-          : { result: undefined },
-      ),
-    );
+    const heard = session.jar.unsaved();
+    const { seenAt } = session;
+    this.#patch(session, (record) => ({
+      ...record,
+      jar: Jar.merged(record.jar, heard),
+      lastSeenAt: Math.max(record.lastSeenAt, seenAt),
+    }));
   }
 
   setPage(session: LiveSession, page: SessionRecord['page']): void {
-    const { page: _old, ...record } = session.record;
-    session.record = page === undefined ? record : { ...record, page };
-    this.save(session);
+    this.#patch(session, ({ page: _old, ...record }) => (page === undefined ? record : { ...record, page }));
   }
 
   setWanted(session: LiveSession, wanted: string): void {
-    session.record = { ...session.record, wanted };
-    this.save(session);
+    this.#patch(session, (record) => ({ ...record, wanted }));
+  }
+
+  /**
+   * Before an unsafe request leaves: the other processes must not believe answers in this session either (T3).
+   * @returns `undefined` when there are none, or they know. @throws StoreError (the promise): then it may not leave.
+   */
+  announceDoubt(session: LiveSession): Promise<void> | undefined {
+    if (this.#following === undefined) return undefined;
+    const now = this.#options.clock.now();
+    if ((session.record.doubts?.[this.#ownName] ?? 0) > now + DOUBT_MS / 2) return this.settled(session);
+    this.#patch(session, (record) => ({
+      ...record,
+      doubts: { ...standing(record.doubts, now), [this.#ownName]: now + DOUBT_MS },
+    }));
+    return this.settled(session);
+  }
+
+  /** The application was asked: of this process's requests none is left to doubt. */
+  withdrawDoubt(session: LiveSession): void {
+    if (session.record.doubts?.[this.#ownName] === undefined) return;
+    this.#patch(session, (record) => {
+      const { doubts, ...rest } = record;
+      const { [this.#ownName]: _own, ...others } = standing(doubts, this.#options.clock.now());
+      return Object.keys(others).length === 0 ? rest : { ...rest, doubts: others };
+    });
+  }
+
+  /** Whether another process has a request on its way that may change whose session the application's is. */
+  isDoubtedElsewhere(session: LiveSession): boolean {
+    const { doubts } = session.record;
+    if (doubts === undefined) return false;
+    const now = this.#options.clock.now();
+    return Object.entries(doubts).some(([name, until]) => name !== this.#ownName && until > now);
+  }
+
+  /**
+   * What an answer must wait for, because the next request may reach another process: that the store has what was written
+   * for this session. `undefined` when no other process shares the store. Rejects with a StoreError when it has not.
+   */
+  settled(session: LiveSession): Promise<void> | undefined {
+    if (this.#following === undefined || session.edits === session.written) return undefined;
+    return session.writing;
   }
 
   /** A person did something: moves the idle limit. The hot path writes nothing but a number (once a minute a record). */
@@ -281,62 +329,81 @@ export class Sessions {
 
   /** Ties something that is running to a session, so that it ends with it. */
   attach(session: LiveSession, running: Endable): void {
-    if (session.ended) {
-      running.abort();
-      return;
-    }
-    session.running.add(running);
-    this.#busy.add(session);
+    this.#held.attach(session, running);
   }
 
   detach(session: LiveSession, running: Endable): void {
-    session.running.delete(running);
-    if (session.running.size === 0) this.#busy.delete(session);
+    this.#held.detach(session, running);
   }
 
   /** Ends what is over; sessions with open sockets are looked at each time, all others when `everything` is set. */
   sweep(everything: boolean): void {
     const now = this.#options.clock.now();
-    for (const session of everything ? this.#live.values() : this.#busy) {
+    this.#following?.watch(now);
+    for (const session of [...(everything ? this.#held.all() : this.#held.busy())]) {
       const over = this.#over(session, now);
-      if (over !== undefined) this.#background(this.end(session, over));
+      if (over === undefined) continue;
+      // Somebody may have been active elsewhere.
+      if (this.#following !== undefined) this.#background(this.#asked(this.#following, session.key));
+      else this.#background(this.end(session, over));
     }
   }
 
+  /** Whether other processes use the same sessions. */
+  get isShared(): boolean {
+    return this.#following !== undefined;
+  }
+
+  /** How many this process holds. */
   get size(): number {
-    return this.#live.size;
+    return this.#held.size;
   }
 
-  #adopt(session: LiveSession): LiveSession {
-    this.#live.set(session.key, session);
-    this.#classify(session);
-    return session;
-  }
-
-  #classify(session: LiveSession): void {
-    if (session.session.state === 'anonymous') this.#anonymous.add(session);
-    else this.#anonymous.delete(session);
+  #heldOr(key: string, record: SessionRecord): LiveSession {
+    return this.#held.get(key) ?? this.#held.add(new LiveSession(key, record));
   }
 
   #forget(session: LiveSession): void {
-    session.ended = true;
-    const arrival = this.#arriving.get(session.key);
-    if (arrival !== undefined) arrival.over = true;
     this.#ending.add(session.key);
-    this.#live.delete(session.key);
-    this.#anonymous.delete(session);
-    this.#abortAll(session);
+    this.#held.drop(session);
   }
 
-  #abortAll(session: LiveSession): void {
-    for (const running of [...session.running]) running.abort();
-    session.running.clear();
-    this.#busy.delete(session);
+  /** Changes what is no right: here at once, in the store when its record still has the version that it had here. */
+  #patch(session: LiveSession, change: (record: SessionRecord) => SessionRecord): void {
+    if (session.ended) return;
+    const { version } = session.record;
+    session.record = this.#stamped(change(session.record));
+    this.#write(session, (current) =>
+      current?.version === version && !session.ended
+        ? { write: this.#stamped(change(current)), result: true }
+        : { result: false },
+    );
+  }
+
+  #write(session: LiveSession, change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>): void {
+    session.writing = this.#update(session, change).then(() => undefined);
+    this.#background(session.writing);
+  }
+
+  async #update(
+    session: LiveSession,
+    change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>,
+  ): Promise<boolean> {
+    session.edits += 1;
+    try {
+      return await this.#options.store.update(session.key, change);
+    } finally {
+      session.written += 1;
+    }
+  }
+
+  #stamped(record: SessionRecord): SessionRecord {
+    return withExpiry(record, this.#options.limits());
   }
 
   #evict(): void {
-    while (this.#anonymous.size > this.#options.limits().maxAnonymous) {
-      const oldest = this.#anonymous.values().next().value;
+    for (;;) {
+      const oldest = this.#held.surplus(this.#options.limits().maxAnonymous);
       if (oldest === undefined) return;
       this.#background(this.end(oldest, 'evicted'));
     }
@@ -350,6 +417,11 @@ export class Sessions {
   #background(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.#options.onWriteError(error));
   }
+}
+
+/** Doubts that still mean something. */
+function standing(doubts: SessionRecord['doubts'], now: Instant): Readonly<Record<string, Instant>> {
+  return Object.fromEntries(Object.entries(doubts ?? {}).filter(([, until]) => until > now));
 }
 
 function withoutWanted(record: SessionRecord): SessionRecord {

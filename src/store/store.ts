@@ -92,6 +92,8 @@ export interface SessionRecord {
   readonly createdAt: Instant;
   /** Written at most once a minute. */
   readonly lastSeenAt: Instant;
+  /** Processes that have a request on its way which may change whose session the application's is, and until when. */
+  readonly doubts?: Readonly<Record<string, Instant>>;
   /** After this the store may forget the record by itself; the gateway ends the session earlier. */
   readonly expiresAt?: Instant;
   /** The token that own forms must carry. */

@@ -84,6 +84,7 @@ export function pageMemory(app: unknown, options: Pick<WebOptions, 'sessions'>):
           if (session === undefined) return;
           const isEmpty = page['notice'] === undefined && page['dispatch'] === undefined;
           options.sessions.setPage(session, isEmpty ? undefined : page);
+          await options.sessions.settled(session);
         },
         destroy: async (key) => {
           const session = options.sessions.byKey(key);

@@ -178,7 +178,7 @@ describe('93: replay', () => {
       ['Connection', 'close'],
     ]);
     expect(prompt.text).not.toContain(ALICE.email);
-    expect(h.assembled.sessions.find(pending.replace('lucy2fa=', ''))).toBeUndefined();
+    expect(h.assembled.sessions.peek(pending.replace('lucy2fa=', ''))).toBeUndefined();
   });
 
   it('93: the application’s own session id, brought by a browser, is nothing to us', async () => {

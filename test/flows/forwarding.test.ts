@@ -148,7 +148,7 @@ describe('an answer that is under way when a fresh proof is asked for', () => {
       ['Connection', 'close'],
     ]);
     await expect.poll(() => small.later.length).toBe(1);
-    const session = h.assembled.sessions.find(browser.cookie('lucy2fa'));
+    const session = h.assembled.sessions.peek(browser.cookie('lucy2fa'));
     if (session === undefined) throw new Error('nobody is signed in');
     const login = {
       id: 'step' as LoginId,
@@ -169,7 +169,7 @@ describe('an answer that is under way when a fresh proof is asked for', () => {
       ['Connection', 'close'],
     ]).catch((error: Error) => error);
     await expect.poll(() => small.later.length).toBe(1);
-    const session = h.assembled.sessions.find(browser.cookie('lucy2fa'));
+    const session = h.assembled.sessions.peek(browser.cookie('lucy2fa'));
     if (session === undefined) throw new Error('nobody is signed in');
     await h.assembled.sessions.transition(session, { type: 'dropped' });
     small.later.pop()?.();

@@ -4,8 +4,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../src/gate/session.ts';
 import type { Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
 import { sessionKey } from '../../src/session/cookie.ts';
+import type { EndReason, SessionLimits } from '../../src/session/limits.ts';
 import type { Endable, LiveSession } from '../../src/session/live.ts';
-import { type EndReason, type Issued, SessionGone, type SessionLimits, Sessions } from '../../src/session/sessions.ts';
+import { type Issued, SessionGone, Sessions } from '../../src/session/sessions.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { type Change, type SessionCollection, type SessionRecord, StoreError } from '../../src/store/store.ts';
 import { TestClock } from '../fakes/clock.ts';
@@ -118,14 +119,14 @@ describe('the id', () => {
     const first = sessions.create();
     store.hold();
     const rising = sessions.transition(first.session, accepted());
-    expect(sessions.find(first.id)).toBeUndefined();
+    expect(sessions.peek(first.id)).toBeUndefined();
     store.release();
     const second = await rising;
     const third = await sessions.transition(second.session, proved(second.session));
     expect(new Set([first.id, second.id, third.id]).size).toBe(3);
-    expect(sessions.find(first.id)).toBeUndefined();
-    expect(sessions.find(second.id)).toBeUndefined();
-    expect(sessions.find(third.id)?.session.state).toBe('verified');
+    expect(sessions.peek(first.id)).toBeUndefined();
+    expect(sessions.peek(second.id)).toBeUndefined();
+    expect(sessions.peek(third.id)?.session.state).toBe('verified');
     expect(await records()).toHaveLength(1);
   });
 
@@ -142,9 +143,9 @@ describe('the id', () => {
     const { id } = await loggedIn();
     expect(JSON.stringify(await records())).not.toContain(id);
     expect(store.peek(sessionKey(id))).toBeDefined();
-    expect(sessions.find(undefined)).toBeUndefined();
-    expect(sessions.find('')).toBeUndefined();
-    expect(sessions.find(sessionKey(id))).toBeUndefined();
+    expect(sessions.peek(undefined)).toBeUndefined();
+    expect(sessions.peek('')).toBeUndefined();
+    expect(sessions.peek(sessionKey(id))).toBeUndefined();
   });
 });
 
@@ -164,7 +165,7 @@ describe('races', () => {
   it('two processes on one store: the slower one gets nothing, and its session is over', async () => {
     const { session, id } = await loggedIn('challenge');
     const elsewhere = open(store);
-    const twin = elsewhere.find(id);
+    const twin = elsewhere.peek(id);
     if (twin === undefined) throw new Error('the other process sees the record');
     const results = await Promise.allSettled([
       sessions.transition(session, proved(session)),
@@ -238,9 +239,9 @@ describe('an ended session', () => {
     await act(session);
     await ending;
     await act(session);
-    expect(sessions.find(id)).toBeUndefined();
+    expect(sessions.peek(id)).toBeUndefined();
     expect(await records()).toEqual([]);
-    expect(open(store).find(id), 'nor after a restart').toBeUndefined();
+    expect(open(store).peek(id), 'nor after a restart').toBeUndefined();
     expect(ended.filter(([one]) => one === session)).toHaveLength(1);
   });
 
@@ -258,7 +259,7 @@ describe('an ended session', () => {
   it('never comes back by another process that still has it', async () => {
     const { session, id } = await loggedIn();
     const elsewhere = open(store);
-    const twin = elsewhere.find(id);
+    const twin = elsewhere.peek(id);
     if (twin === undefined) throw new Error('the other process sees the record');
     await sessions.end(session, 'logout');
     elsewhere.setWanted(twin, '/admin');
@@ -266,7 +267,7 @@ describe('an ended session', () => {
     await expect(elsewhere.transition(twin, { type: 'dropped' })).rejects.toBeInstanceOf(SessionGone);
     await store.update('another', () => ({ write: null, result: undefined }));
     expect(await records()).toEqual([]);
-    expect(elsewhere.find(id)).toBeUndefined();
+    expect(elsewhere.peek(id)).toBeUndefined();
   });
 
   it('is invisible while its removal is on the way, and for good when the disk refuses', async () => {
@@ -274,27 +275,27 @@ describe('an ended session', () => {
     store.hold();
     const ending = sessions.end(session, 'logout');
     expect(store.peek(session.key)).toBeDefined();
-    expect(sessions.find(id)).toBeUndefined();
+    expect(sessions.peek(id)).toBeUndefined();
     store.failing = true;
     store.release();
     await expect(ending).rejects.toBeInstanceOf(StoreError);
     expect(store.peek(session.key)).toBeDefined();
-    expect(sessions.find(id)).toBeUndefined();
+    expect(sessions.peek(id)).toBeUndefined();
   });
 
   it('a rise of rights that the disk refused leaves nobody with rights', async () => {
     const { session, id } = await loggedIn('challenge');
     store.failing = true;
     await expect(sessions.transition(session, proved(session))).rejects.toBeInstanceOf(StoreError);
-    expect(sessions.find(id)).toBeUndefined();
+    expect(sessions.peek(id)).toBeUndefined();
   });
 
   it('everybody of an identity, pending ones included, but one', async () => {
     const all = [await loggedIn('pass'), await loggedIn('challenge'), await loggedIn('enrol')];
     const bob = await sessions.transition(sessions.create().session, accepted('pass', 'bob@example.com' as Identity));
     expect(await sessions.endAll(ALICE, 'revoked', all[0]?.session)).toBe(2);
-    expect(all.map(({ id }) => sessions.find(id)?.session.state)).toEqual(['verified', undefined, undefined]);
-    expect(sessions.find(bob.id)).toBeDefined();
+    expect(all.map(({ id }) => sessions.peek(id)?.session.state)).toEqual(['verified', undefined, undefined]);
+    expect(sessions.peek(bob.id)).toBeDefined();
   });
 });
 
@@ -306,9 +307,9 @@ describe('time', () => {
   ] as const)('%s: a session after "%s" ends to the millisecond', async (reason, standing, ms) => {
     const { id, session } = await loggedIn(standing);
     clock.advance(ms - 1);
-    expect(sessions.find(id)).toBe(session);
+    expect(sessions.peek(id)).toBe(session);
     clock.advance(1);
-    expect(sessions.find(id)).toBeUndefined();
+    expect(sessions.peek(id)).toBeUndefined();
     expect(ended).toEqual([[session, reason]]);
   });
 
@@ -316,12 +317,12 @@ describe('time', () => {
     const { id, session } = await loggedIn();
     for (let at = 60_000; at < LIMITS.absoluteMs; at += 60_000) {
       clock.advance(60_000);
-      const found = sessions.find(id);
+      const found = sessions.peek(id);
       if (found !== undefined) sessions.touch(found, clock.now());
     }
-    expect(sessions.find(id)).toBe(session);
+    expect(sessions.peek(id)).toBe(session);
     clock.advance(60_000);
-    expect(sessions.find(id)).toBeUndefined();
+    expect(sessions.peek(id)).toBeUndefined();
     expect(ended).toEqual([[session, 'absolute']]);
   });
 
@@ -331,8 +332,8 @@ describe('time', () => {
     sessions.touch(session, clock.now());
     await expect.poll(() => store.peek(session.key)?.lastSeenAt).toBe(clock.now());
     clock.advance(LIMITS.idleMs - 1);
-    expect(sessions.find(id)).toBe(session);
-    expect(open(store).find(id)?.session.state).toBe('verified');
+    expect(sessions.peek(id)).toBe(session);
+    expect(open(store).peek(id)?.session.state).toBe('verified');
   });
 
   it('a sweep ends what nobody asks for: busy sessions each time, all with everything', async () => {
@@ -379,11 +380,11 @@ describe('sessions without a login', () => {
   it('are limited, the oldest go first, and no login is ever evicted', async () => {
     const { id } = await loggedIn();
     const created = Array.from({ length: 8 }, () => sessions.create());
-    expect(created.map((one) => sessions.find(one.id) !== undefined)).toEqual([
+    expect(created.map((one) => sessions.peek(one.id) !== undefined)).toEqual([
       ...Array.from({ length: 3 }, () => false),
       ...Array.from({ length: 5 }, () => true),
     ]);
-    expect(sessions.find(id)).toBeDefined();
+    expect(sessions.peek(id)).toBeDefined();
     expect(ended.map(([, reason]) => reason)).toEqual(['evicted', 'evicted', 'evicted']);
   });
 

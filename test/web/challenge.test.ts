@@ -60,7 +60,7 @@ describe('a right code', () => {
     expect(cookies).toHaveLength(1);
     expect(cookies[0]).toMatch(new RegExp(`^${COOKIE}=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Lax$`));
     expect(alice.id).not.toBe(before);
-    expect(world.sessions.find(before)).toBeUndefined();
+    expect(world.sessions.peek(before)).toBeUndefined();
     expect(alice.session?.session.state).toBe('verified');
     const again = await alice.get('/challenge');
     expect([again.status, again.headers.location]).toEqual([303, '/']);

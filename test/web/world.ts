@@ -131,7 +131,7 @@ export class World {
       res.end(`the application at ${url.pathname}`);
       return;
     }
-    const session = this.sessions.find(id);
+    const session = this.sessions.peek(id);
     const path = url.pathname.slice('/_2fa'.length);
     void this.web.handle(req, res, { requestId: 'req-0001', client: '127.0.0.1', session, path });
   }
@@ -192,7 +192,7 @@ export class Person {
   }
 
   get session(): LiveSession | undefined {
-    return this.#world.sessions.find(this.id);
+    return this.#world.sessions.peek(this.id);
   }
 
   async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {

@@ -1,0 +1,99 @@
+/** The sessions that this process holds, and what runs on their behalf. It knows no store and no rules. */
+import type { Endable, LiveSession } from './live.ts';
+
+export interface Arrival {
+  over: boolean;
+}
+
+export class Held {
+  readonly #live = new Map<string, LiveSession>();
+  readonly #anonymous = new Set<LiveSession>();
+  readonly #busy = new Set<LiveSession>();
+
+  /** Reads and moves under way, by key; `over` when the session ended or changed elsewhere before anybody here could hold it. */
+  readonly #arrivals = new Map<string, Set<Arrival>>();
+
+  get(key: string): LiveSession | undefined {
+    return this.#live.get(key);
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  all(): Iterable<LiveSession> {
+    return this.#live.values();
+  }
+
+  /** Those on whose behalf something runs. */
+  busy(): Iterable<LiveSession> {
+    return this.#busy;
+  }
+
+  add(session: LiveSession): LiveSession {
+    this.#live.set(session.key, session);
+    this.classify(session);
+    return session;
+  }
+
+  /** After each change of state. */
+  classify(session: LiveSession): void {
+    if (session.session.state === 'anonymous') this.#anonymous.add(session);
+    else this.#anonymous.delete(session);
+  }
+
+  /** For good: nothing may be released, stored or started for it from now on. */
+  drop(session: LiveSession): void {
+    session.ended = true;
+    this.overtake(session.key);
+    if (this.#live.get(session.key) === session) this.#live.delete(session.key);
+    this.#anonymous.delete(session);
+    this.abortAll(session);
+  }
+
+  expect(key: string): Arrival {
+    const arrival = { over: false };
+    const waiting = this.#arrivals.get(key);
+    if (waiting === undefined) this.#arrivals.set(key, new Set([arrival]));
+    else waiting.add(arrival);
+    return arrival;
+  }
+
+  arrived(key: string, arrival: Arrival): void {
+    const waiting = this.#arrivals.get(key);
+    waiting?.delete(arrival);
+    if (waiting?.size === 0) this.#arrivals.delete(key);
+  }
+
+  /** What is under way for this key, or for all, is no longer worth believing. */
+  overtake(key?: string): void {
+    const waiting = key === undefined ? [...this.#arrivals.values()] : [this.#arrivals.get(key) ?? []];
+    for (const arrivals of waiting) for (const arrival of arrivals) arrival.over = true;
+  }
+
+  /** Ties something that is running to a session, so that it ends with it. */
+  attach(session: LiveSession, running: Endable): void {
+    if (session.ended) {
+      running.abort();
+      return;
+    }
+    session.running.add(running);
+    this.#busy.add(session);
+  }
+
+  detach(session: LiveSession, running: Endable): void {
+    session.running.delete(running);
+    if (session.running.size === 0) this.#busy.delete(session);
+  }
+
+  abortAll(session: LiveSession): void {
+    for (const running of [...session.running]) running.abort();
+    session.running.clear();
+    this.#busy.delete(session);
+  }
+
+  /** The oldest session without a login, when there are more than `most`. */
+  surplus(most: number): LiveSession | undefined {
+    return this.#anonymous.size > most ? this.#anonymous.values().next().value : undefined;
+  }
+}

@@ -1,0 +1,51 @@
+/** When a session is over, and why. Pure; the rules of a reload are handed in. */
+import { isExpired } from '../gate/session.ts';
+import type { Instant } from '../gate/types.ts';
+import type { SessionRecord } from '../store/store.ts';
+
+export interface SessionLimits {
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+  readonly pendingMs: number;
+  /** Sessions without a login that this process keeps; the oldest go first. */
+  readonly maxAnonymous: number;
+}
+
+export type EndReason =
+  | 'logout'
+  | 'app-logout'
+  | 'cancelled'
+  | 'idle'
+  | 'absolute'
+  | 'pending-expired'
+  | 'evicted'
+  | 'revoked'
+  | 'replaced'
+  | 'refused';
+
+/** Activity is written at most so often, in ms: what another process wrote of it may be so old. */
+export const TOUCH_MS = 60_000;
+/** How much longer a store keeps a record than anybody may use it, in ms: so that a gateway can still sign out of the application. */
+const GRACE_MS = 300_000;
+
+/** Why a session may not go on, or `undefined`. @param seenAt last activity that is known here */
+export function overBecause(
+  record: SessionRecord,
+  seenAt: Instant,
+  now: Instant,
+  limits: SessionLimits,
+): EndReason | undefined {
+  const { session, createdAt } = record;
+  if (session.state === 'pending' || session.state === 'enrolling') {
+    if (isExpired(session.login, now, limits.pendingMs)) return 'pending-expired';
+  }
+  if (now - createdAt >= limits.absoluteMs) return 'absolute';
+  return now - seenAt >= limits.idleMs ? 'idle' : undefined;
+}
+
+/** The record with the time after which a store may forget it by itself. */
+export function withExpiry(record: SessionRecord, { idleMs, absoluteMs }: SessionLimits): SessionRecord {
+  const { createdAt, lastSeenAt } = record;
+  const expiresAt = Math.min(createdAt + absoluteMs, lastSeenAt + TOUCH_MS + idleMs) + GRACE_MS;
+  return { ...record, expiresAt };
+}
