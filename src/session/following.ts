@@ -67,7 +67,7 @@ export class Following {
     if (this.#elsewhere.isHeard()) this.#heardAt = now;
     this.#heardAt ??= now;
     if (now - this.#heardAt < DEAF_MS) return;
-    for (const session of [...this.#held.busy()]) this.#held.abortAll(session);
+    for (const session of this.#held.busy()) this.#held.abortAll(session);
   }
 
   #adopt(key: string, record: SessionRecord | undefined): LiveSession | undefined {
@@ -89,7 +89,7 @@ export class Following {
     if (key === undefined) {
       this.#held.overtake();
       for (const session of this.#held.all()) session.stale = true;
-      for (const session of [...this.#held.busy()]) this.#askSoon(session);
+      for (const session of this.#held.busy()) this.#askSoon(session);
       return;
     }
     this.#held.overtake(key);
@@ -97,7 +97,7 @@ export class Following {
     if (session === undefined) return;
     session.stale = true;
     // Nobody may ever ask for it again, and it would keep a socket open, or count as a session without a login.
-    if (session.running.size > 0 || session.session.state === 'anonymous') this.#askSoon(session);
+    if (session.running.length > 0 || session.session.state === 'anonymous') this.#askSoon(session);
   }
 
   /** A store that cannot be asked says so by not being heard; when it is back, everything is asked about anew. */

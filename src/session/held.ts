@@ -26,8 +26,9 @@ export class Held {
   }
 
   /** Those on whose behalf something runs. */
-  busy(): Iterable<LiveSession> {
-    return this.#busy;
+  busy(): LiveSession[] {
+    for (const session of this.#busy) if (session.running.length === 0) this.#busy.delete(session);
+    return [...this.#busy];
   }
 
   add(session: LiveSession): LiveSession {
@@ -77,18 +78,20 @@ export class Held {
       running.abort();
       return;
     }
-    session.running.add(running);
+    session.running.push(running);
     this.#busy.add(session);
   }
 
+  /** Once per request: a session that has nothing running any more stays among the busy ones until somebody asks for them. */
   detach(session: LiveSession, running: Endable): void {
-    session.running.delete(running);
-    if (session.running.size === 0) this.#busy.delete(session);
+    const at = session.running.lastIndexOf(running);
+    if (at < 0) return;
+    const last = session.running.pop();
+    if (last !== undefined && at < session.running.length) session.running[at] = last;
   }
 
   abortAll(session: LiveSession): void {
-    for (const running of [...session.running]) running.abort();
-    session.running.clear();
+    for (const running of session.running.splice(0)) running.abort();
     this.#busy.delete(session);
   }
 

@@ -39,8 +39,8 @@ export class LiveSession {
   written = 0;
   /** Settles with the last write that was begun. */
   writing: Promise<void> = Promise.resolve();
-  /** Responses and sockets that are open now. */
-  readonly running = new Set<Endable>();
+  /** Responses and sockets that are open now. No Set: its outgrown tables would keep every finished response in memory for a while. */
+  readonly running: Endable[] = [];
   readonly #confidence: Confidence;
   /** One login exchange at a time: the jar belongs to it meanwhile. */
   exchange: Promise<unknown> = Promise.resolve();
