@@ -1,7 +1,5 @@
 /** Puts the parts together: the only place besides main.ts that sees concrete ones. Reloadable rules come as one function. */
 import { randomBytes } from 'node:crypto';
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
 import type { CeremonyLimits, CeremonyParts } from './ceremonies/accounts.ts';
 import { Administrator } from './ceremonies/administrator.ts';
 import { Counters } from './ceremonies/counters.ts';
@@ -143,36 +141,4 @@ function sweepForever(sessions: Sessions, clock: Clock): () => void {
   };
   next();
   return () => cancel();
-}
-
-export interface ListenerLimits {
-  /** Bytes of a request's head. */
-  readonly maxHeaderBytes: number;
-  /** How long the head of a request may take, in ms. */
-  readonly headersTimeoutMs: number;
-}
-
-/** The HTTP server around a gateway: strict parser, limits on heads, none on bodies or on the time of a transfer. */
-export function serve(gateway: Gateway, limits: ListenerLimits, tls?: { cert: Buffer; key: Buffer }): Server {
-  const options = {
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: 0, // an upload may take as long as it moves
-    keepAliveTimeout: 65_000,
-    connectionsCheckingInterval: 2_000,
-    insecureHTTPParser: false,
-    requireHostHeader: true,
-  };
-  const listener: RequestListener = gateway.onRequest;
-  const server =
-    tls === undefined ? createHttpServer(options, listener) : createHttpsServer({ ...options, ...tls }, listener);
-  server.maxHeadersCount = 100;
-  server.on('checkContinue', gateway.onRequest);
-  server.on('upgrade', gateway.onUpgrade);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-  });
-  return server;
 }

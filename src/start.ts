@@ -3,17 +3,17 @@
  * Every failure at start is a StartError with one sentence; nothing here touches the process.
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { assemble, type Rules, serve } from './assemble.ts';
+import { assemble, type Rules } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
 import { keySettings } from './key-settings.ts';
+import { type Pair, readPair, watchPair } from './listen/certificate.ts';
+import type { ListenerLimits } from './listen/limits.ts';
+import { Listener, listen } from './listen/listener.ts';
 import { createLog, type Log, reasonOf } from './log.ts';
 import { serveManagement } from './management.ts';
 import { formatProblems, type Problem } from './profiles/problem.ts';
+import { isInside } from './request/client.ts';
 import { rulesFrom } from './rules.ts';
 import { openKeys } from './store/keys.ts';
 import { hasStore, openStore } from './store/open.ts';
@@ -54,7 +54,6 @@ export interface Started {
 
 const UPSTREAM_PATIENCE_MS = 10_000;
 const UPSTREAM_TRY_MS = 2_000;
-const IDLE_LOOK_MS = 200;
 
 export async function startGateway(options: StartOptions): Promise<Started> {
   const { clock, configPath, env } = options;
@@ -95,12 +94,23 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     const key = keySettings({ configPath, env, clock, log, loaded: () => current.loaded, reload });
     const assembled = assemble({ rules: () => current.rules, store, upstream, upstreamUrl, key, clock, log });
     await assembled.sessions.endOutdated(async (identity) => (await store.users.get(identity))?.factorVersion ?? 0);
-    const tls = await readTls(config.listen.tls);
-    const limits = { maxHeaderBytes: config.limits.headerBytes, headersTimeoutMs: config.limits.headersTimeout };
-    const server = serve(assembled.gateway, limits, tls);
-    const tunnels = tunnelsOf(server);
-    await listen(server, config.listen.host, config.listen.port);
-    cleanUp.push(async () => server.close());
+    const { tls } = config.listen;
+    const pair = tls === undefined ? undefined : await pairOf(tls);
+    const listener = new Listener(assembled.gateway, {
+      limits: listenerLimits(config),
+      http2: tls?.http2 ?? false,
+      isExempt: (address) => isInside(address, current.rules.trustedProxies),
+      clock,
+      log,
+      ...(pair === undefined ? {} : { pair }),
+    });
+    await openPort(listener.listen(config.listen.port, config.listen.host), config.listen);
+    cleanUp.push(() => listener.close());
+    const certificate =
+      tls === undefined || pair === undefined
+        ? undefined
+        : watchPair(tls, pair, { clock, log, use: (next) => listener.use(next) });
+    cleanUp.push(async () => certificate?.stop());
     const management =
       config.management === undefined
         ? undefined
@@ -109,21 +119,24 @@ export async function startGateway(options: StartOptions): Promise<Started> {
             () => upstream.reachable(UPSTREAM_TRY_MS),
           );
     if (management !== undefined && config.management !== undefined) {
-      await listen(management, config.management.host, config.management.port);
+      await openPort(listen(management, config.management.port, config.management.host), config.management);
     }
     const watcher = watchFile(configPath, clock, () => void reload());
-    const address = addressOf(server, tls !== undefined);
+    const { address } = listener;
     log.info('sys_startup', { address, publicUrl: config.publicUrl, profile: loaded.profile.name });
 
     return {
       address,
       publicUrl: config.publicUrl,
-      reload: async () => void (await reload()),
+      async reload() {
+        await Promise.all([reload(), certificate?.reload()]);
+      },
       async stop(drainMs) {
         watcher.close();
         assembled.stop();
         log.info('sys_shutdown');
-        await drain(server, tunnels, { drainMs, clock });
+        certificate?.stop();
+        await listener.drain(drainMs);
         management?.close();
         await upstream.close();
         await current.rules.factors.close();
@@ -189,71 +202,43 @@ async function openChecked(
   );
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === 'EADDRINUSE'
-          ? 'is in use by another program; stop it or choose another port'
-          : error.code === 'EACCES'
-            ? 'may not be used without more rights; choose a port above 1023 or allow it'
-            : `cannot be used (${error.code ?? error.message})`;
-      reject(new StartError('listen', `${host} port ${port} ${why}.`, { cause: error }));
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
-}
-
-/** Node forgets a connection that was upgraded: only `close` of the server still waits for it. */
-function tunnelsOf(server: Server): ReadonlySet<Duplex> {
-  const tunnels = new Set<Duplex>();
-  server.on('upgrade', (_request, socket) => {
-    tunnels.add(socket);
-    socket.once('close', () => tunnels.delete(socket));
-  });
-  return tunnels;
-}
-
-/** New connections are refused, running requests finish, tunnels and idle connections end. */
-async function drain(
-  server: Server,
-  tunnels: ReadonlySet<Duplex>,
-  { drainMs, clock }: { readonly drainMs: number; readonly clock: Clock },
-): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const tunnel of tunnels) tunnel.destroy();
-  // A connection that a client keeps alive becomes idle only after its last answer.
-  let cancel = (): void => {};
-  const closeIdle = (): void => {
-    server.closeIdleConnections();
-    cancel = clock.after(IDLE_LOOK_MS, closeIdle);
-  };
-  closeIdle();
-  const late = new Promise<void>((resolve) => void clock.after(drainMs, resolve));
-  await Promise.race([closed, late]);
-  cancel();
-  server.closeAllConnections();
-}
-
-async function readTls(
-  files: { cert: string; key: string } | undefined,
-): Promise<{ cert: Buffer; key: Buffer } | undefined> {
-  if (files === undefined) return undefined;
+/** @throws StartError that says what to do about the port. */
+async function openPort(opening: Promise<void>, { host, port }: { host: string; port: number }): Promise<void> {
   try {
-    return { cert: await readFile(files.cert), key: await readFile(files.key) };
+    await opening;
   } catch (error) {
-    throw new StartError('tls', `The certificate or key of listen.tls cannot be read: ${reasonOf(error)}`, {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : reasonOf(error);
+    const why =
+      code === 'EADDRINUSE'
+        ? 'is in use by another program; stop it or choose another port'
+        : code === 'EACCES'
+          ? 'may not be used without more rights; choose a port above 1023 or allow it'
+          : `cannot be used (${code})`;
+    throw new StartError('listen', `${host} port ${port} ${why}.`, { cause: error });
+  }
+}
+
+async function pairOf(files: { readonly cert: string; readonly key: string }): Promise<Pair> {
+  try {
+    return await readPair(files);
+  } catch (error) {
+    throw new StartError('tls', `The certificate or key of listen.tls cannot be used: ${reasonOf(error)}`, {
       cause: error,
     });
   }
 }
 
-function addressOf(server: Server, secure: boolean): string {
-  const { address, port } = server.address() as AddressInfo;
-  return `${secure ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+function listenerLimits({ limits }: LoadedConfig['config']): ListenerLimits {
+  return {
+    headerBytes: limits.headerBytes,
+    headers: limits.headers,
+    urlBytes: limits.urlBytes,
+    headersTimeoutMs: limits.headersTimeout,
+    bodyIdleMs: limits.bodyIdle,
+    keepAliveMs: limits.keepAlive,
+    connections: limits.connections,
+    connectionsPerAddress: limits.connectionsPerAddress,
+  };
 }
 
 function warn(log: Log, warnings: readonly Problem[]): void {

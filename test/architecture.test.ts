@@ -83,6 +83,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   gate: [],
   'clock.ts': ['gate/types.ts'],
   'log.ts': ['gate/types.ts'],
+  'watch.ts': ['clock.ts'],
   phone: ['gate'],
   factors: ['gate', 'clock.ts'],
   profiles: ['gate', 'clock.ts'],
@@ -91,6 +92,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   session: ['gate', 'clock.ts', 'store/store.ts'],
   // The raw request: one spelling of the target, and the one way to close a bare socket.
   request: ['gate', 'clock.ts', 'profiles/path.ts', 'upstream/refusal.ts'],
+  // The client's address is the only thing of a request that counts before there is one.
+  listen: ['clock.ts', 'log.ts', 'watch.ts', 'request/client.ts'],
   ceremonies: [
     'gate',
     'clock.ts',
@@ -149,7 +152,6 @@ const COMPOSERS = new Set([
   'rules.ts',
   'key-settings.ts',
   'management.ts',
-  'watch.ts',
   'start.ts',
   'main.ts',
   'cli',

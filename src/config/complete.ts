@@ -19,7 +19,7 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
     ...parsed,
     listen: {
       ...parsed.listen,
-      ...(tls === undefined ? {} : { tls: { cert: resolve(folder, tls.cert), key: resolve(folder, tls.key) } }),
+      ...(tls === undefined ? {} : { tls: { ...tls, cert: resolve(folder, tls.cert), key: resolve(folder, tls.key) } }),
     },
     upstream: upstreamOf(parsed.upstream, files.ca),
     store: { kind: 'lowdb' as const, path: resolve(folder, parsed.store.path) },
@@ -35,12 +35,13 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
 }
 
 function upstreamOf(parsed: ParsedConfig['upstream'], ca: string | undefined): Upstream {
-  const { url, profile, pin, servername, timeouts, connections } = parsed;
+  const { url, profile, pin, servername, timeouts, connections, queue } = parsed;
   return {
     url,
     profile,
     timeouts,
     connections,
+    queue,
     ...(ca === undefined ? {} : { ca }),
     ...(pin === undefined ? {} : { pin }),
     ...(servername === undefined ? {} : { servername }),

@@ -17,8 +17,9 @@ export interface Upstream {
   readonly pin?: string;
   readonly servername?: string;
   /** Milliseconds. */
-  readonly timeouts: { readonly connect: number; readonly headers: number };
+  readonly timeouts: { readonly connect: number; readonly headers: number; readonly queue: number };
   readonly connections: number;
+  readonly queue: number;
 }
 
 /** Times are milliseconds, paths are absolute. A factor is on when it is there. */

@@ -34,9 +34,12 @@ const listen = z.strictObject({
     .strictObject({
       cert: path.describe('PEM file with the certificate and its chain.'),
       key: path.describe('PEM file with its private key.'),
+      http2: z.boolean().default(true).describe('HTTP/2 for browsers that ask for it; the others get HTTP/1.1.'),
     })
     .optional()
-    .describe('Without it the gateway speaks plain HTTP, for a proxy in front that ends TLS.'),
+    .describe(
+      'Without it the gateway speaks plain HTTP, for a proxy in front that ends TLS. Replaced files are taken into use at once.',
+    ),
 });
 
 function isOrigin(text: string): boolean {
@@ -93,6 +96,9 @@ const upstream = z.strictObject({
       headers: duration('1s', '24h', '10m').describe(
         'Until the application begins its answer. Too short: reports and exports end in 504.',
       ),
+      queue: duration('100ms', '5m', '10s').describe(
+        'How long a request waits for a free connection; then the answer is 503.',
+      ),
     })
     .prefault({})
     .describe('How long the application may take.'),
@@ -102,6 +108,12 @@ const upstream = z.strictObject({
     .max(10_000)
     .default(256)
     .describe('Most connections to the application at a time; further requests wait.'),
+  queue: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(1_024)
+    .describe('Most requests that wait for a connection; more are answered with 503 and Retry-After.'),
   ...overrides,
 });
 
@@ -261,7 +273,37 @@ const limits = z.strictObject({
     .max(262_144)
     .default(16_384)
     .describe('Longest head of a request, in bytes; above it the answer is 431.'),
-  headersTimeout: duration('1s', '5m', '20s').describe('How long the head of a request may take to arrive.'),
+  headers: z
+    .int()
+    .min(20)
+    .max(1_000)
+    .default(100)
+    .describe(
+      'Most header lines of a request; above it the answer is 431. Too few: cookies of large sites do not fit.',
+    ),
+  urlBytes: z
+    .int()
+    .min(1_024)
+    .max(65_536)
+    .default(8_192)
+    .describe('Longest address of a request, query included, in bytes; above it the answer is 414.'),
+  headersTimeout: duration('1s', '5m', '20s').describe(
+    'How long the head of a request, or a TLS handshake, may take to arrive; then the answer is 408.',
+  ),
+  bodyIdle: duration('10s', '1h', '2m').describe(
+    'A client that neither sends what it announced nor reads what is waiting for it is cut off after this. Silence of the application is never cut.',
+  ),
+  keepAlive: duration('1s', '1h', '65s').describe(
+    'How long a connection without a request stays open. Longer than the same setting of a proxy in front, else requests fail now and then.',
+  ),
+  connections: count(1_000_000)
+    .default(10_000)
+    .describe('Connections of clients at a time; more are closed. The process must be allowed as many open files.'),
+  connectionsPerAddress: count(1_000_000)
+    .default(512)
+    .describe(
+      'Connections from one address (/64 for IPv6) at a time; trustedProxies are exempt. Too few: an office behind one address is cut off.',
+    ),
 });
 
 const sessions = z.strictObject({

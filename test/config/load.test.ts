@@ -251,7 +251,7 @@ test('overrides reach the compiled profile, and do not stand in the configuratio
   const loaded = await load(`${BASE}  home: /start\n  identity: { hint: ignore }\n`);
   if (!loaded.ok) throw new Error('not loaded');
   expect(loaded.profile).toMatchObject({ name: 'lucy', home: '/start', hintMustMatch: false });
-  expect(Object.keys(loaded.config.upstream).sort()).toEqual(['connections', 'profile', 'timeouts', 'url']);
+  expect(Object.keys(loaded.config.upstream).sort()).toEqual(['connections', 'profile', 'queue', 'timeouts', 'url']);
 });
 
 test('names in policy and admins are compared as the profile compares them', () => {

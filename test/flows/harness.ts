@@ -1,16 +1,18 @@
 /** A whole gateway on real sockets: stand-in Lucy behind it, stand-in Authy beside it, memory store, a clock that can be moved. */
 import { randomBytes } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
 import { TOTP } from 'otpauth';
-import { type Assembled, assemble, type Rules, serve } from '../../src/assemble.ts';
+import { type Assembled, assemble, type Rules } from '../../src/assemble.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import { type StandInLucy, type StandInLucyOptions, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { buildFactors } from '../../src/factors/registry.ts';
 import type { Enrolment, Identity, PolicyLevel } from '../../src/gate/types.ts';
+import type { Pair } from '../../src/listen/certificate.ts';
+import type { ListenerLimits } from '../../src/listen/limits.ts';
+import { Listener } from '../../src/listen/listener.ts';
 import { createLog } from '../../src/log.ts';
 import { loadProfile } from '../../src/profiles/load.ts';
 import { Source } from '../../src/profiles/source.ts';
-import { parseNetwork } from '../../src/request/client.ts';
+import { isInside, parseNetwork } from '../../src/request/client.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openUpstream } from '../../src/upstream/http.ts';
@@ -29,7 +31,21 @@ export interface HarnessOptions {
   readonly upstreamUrl?: string;
   readonly upstream?: { readonly headersTimeoutMs?: number };
   readonly publicUrl?: string;
+  readonly limits?: Partial<ListenerLimits>;
+  /** With it the gateway speaks TLS, and HTTP/2 to whoever asks. */
+  readonly pair?: Pair;
 }
+
+export const LIMITS: ListenerLimits = {
+  headerBytes: 16_384,
+  headers: 100,
+  urlBytes: 8_192,
+  headersTimeoutMs: 10_000,
+  bodyIdleMs: 120_000,
+  keepAliveMs: 65_000,
+  connections: 10_000,
+  connectionsPerAddress: 512,
+};
 
 export class Harness {
   readonly clock: TestClock;
@@ -125,14 +141,20 @@ export class Harness {
         check: async () => ({ ok: false, reason: 'no-key' }),
       },
     });
-    const server = serve(assembled.gateway, { maxHeaderBytes: 16_384, headersTimeoutMs: 10_000 });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    if (options.publicUrl === undefined) publicUrl = new URL(`http://127.0.0.1:${port}`);
+    const listener = new Listener(assembled.gateway, {
+      limits: { ...LIMITS, ...options.limits },
+      http2: true,
+      isExempt: (address) => isInside(address, rules().trustedProxies),
+      clock,
+      log,
+      ...(options.pair === undefined ? {} : { pair: options.pair }),
+    });
+    await listener.listen(0, '127.0.0.1');
+    const { address, port } = listener;
+    if (options.publicUrl === undefined) publicUrl = new URL(address);
     const end = async () => {
       assembled.stop();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await listener.close();
       await upstream.close();
       await factors.close();
       await app.close();
