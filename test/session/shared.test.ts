@@ -257,6 +257,15 @@ describe('a change', () => {
     expect(there.confidence.unconfirmed).toBe(true);
   });
 
+  it('of ours that is still on its way is not undone by what was read before it', async () => {
+    const { id, session } = await loggedIn(a, 'challenge');
+    stores.a.beforeAnswer = async () => {
+      stores.a.beforeAnswer = async () => {};
+      a.setPage(session, { notice: 'ours' });
+    };
+    expect((await a.find(id, true))?.record.page).toEqual({ notice: 'ours' });
+  });
+
   it('that another process made during a step-up is not lost with the new id', async () => {
     const { id, session } = await loggedIn(a, 'challenge');
     const there = await foundBy(b, id);
@@ -327,6 +336,12 @@ describe('time', () => {
     }
     expect((await foundBy(b, id)).ended).toBe(false);
     expect(ended).toEqual([]);
+  });
+
+  it('what another process told last is up to a minute behind its last activity', async () => {
+    const { id } = await loggedIn(a);
+    clock.advance(LIMITS.idleMs + TOUCH_MS - 1);
+    expect((await b.find(id, false))?.ended).toBe(false);
   });
 
   it('a session that nobody uses ends, once', async () => {
