@@ -1,0 +1,90 @@
+/**
+ * Where the time of the hot path goes: the gateway under `--cpu-prof` with 1 kB answers, self time by function and by part.
+ * The profiler itself costs, so only shares mean something.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { signIn, startGateway } from './gateways.ts';
+import { makeLoad } from './load.ts';
+import type { Setting } from './setting.ts';
+import { BROWSER_HEADERS } from './target.ts';
+
+/** First match wins; tried against `function file`. */
+const PARTS: readonly (readonly [part: string, pattern: RegExp])[] = [
+  ['garbage collector', /^\(garbage collector\)/],
+  [
+    'outside JavaScript: system calls, parser, engine',
+    /^\((program|root)\)|^(writev|writeUtf8String|writeLatin1String|writeBuffer|readStart|readStop|execute|consume) *$/,
+  ],
+  [
+    'gate: scope, session, profile, decision',
+    /\/dist\/(gate|request|session|profiles|login|gateway|way|pass|replies|logins|rules|assemble|clock)/,
+  ],
+  ['forwarder', /\/dist\/upstream\/|\/undici\//],
+  ['gateway, other', /\/dist\//],
+  ['node: http', /node:_http|node:internal\/http|node:http/],
+  ['node: net and streams', /node:net|node:internal\/(stream|streams)|node:stream|stream_base/],
+  ['node: timers, ticks, events', /node:(internal\/)?(timers|process\/task_queues|async_hooks|events)|node:events/],
+  ['node: other', /node:/],
+];
+
+interface CpuProfile {
+  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
+  readonly samples: readonly number[];
+  /** In µs. */
+  readonly timeDeltas: readonly number[];
+}
+
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber: number;
+}
+
+/** @returns lines to print. */
+export async function profileHotPath(setting: Setting, seconds: number): Promise<string[]> {
+  const folder = join(setting.folder, 'profile');
+  const node = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'];
+  const gateway = await startGateway(setting, { name: 'profiled', store: { kind: 'lowdb' }, node });
+  const cookie = await signIn(gateway.origin, gateway.port);
+  const headers = { ...BROWSER_HEADERS, Cookie: cookie };
+  const shape = { method: 'GET', bodyBytes: 0, kind: 'http', connections: 32, path: '/admin/bench/1k' } as const;
+  const { answers } = await makeLoad({ ...shape, port: gateway.port, headers, seconds }, setting.folder, false);
+  await gateway.child.stop();
+  const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
+  if (file === undefined) throw new Error('the gateway left no profile behind');
+  return [`${answers} answers`, ...summary(JSON.parse(readFileSync(join(folder, file), 'utf8')))];
+}
+
+function summary(profile: CpuProfile): string[] {
+  const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const byFunction = new Map<string, number>();
+  const byPart = new Map<string, number>();
+  let busy = 0;
+  for (const [at, id] of profile.samples.entries()) {
+    const frame = frames.get(id);
+    const us = profile.timeDeltas[at] ?? 0;
+    if (frame === undefined || frame.functionName === '(idle)') continue;
+    busy += us;
+    const name = nameOf(frame);
+    byFunction.set(name, (byFunction.get(name) ?? 0) + us);
+    const part = partOf(frame);
+    byPart.set(part, (byPart.get(part) ?? 0) + us);
+  }
+  const rows = (all: ReadonlyMap<string, number>, most: number): string[] =>
+    [...all]
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, most)
+      .map(([name, us]) => `${((us / busy) * 100).toFixed(1).padStart(6)} %  ${name}`);
+  return ['', 'By part:', ...rows(byPart, PARTS.length + 1), '', 'By function (self time):', ...rows(byFunction, 30)];
+}
+
+function nameOf({ functionName, url, lineNumber }: CallFrame): string {
+  const place = url === '' ? '' : `${url.replace(/^.*\/(dist|node_modules)\//, '')}:${lineNumber + 1}`;
+  return `${functionName === '' ? '(anonymous)' : functionName} ${place}`;
+}
+
+function partOf(frame: CallFrame): string {
+  const text = `${frame.functionName} ${frame.url}`;
+  return PARTS.find(([, pattern]) => pattern.test(text))?.[0] ?? 'other';
+}
