@@ -35,6 +35,13 @@ export class SharedStore {
     for (const member of this.#members) if (member !== from) member.hear(key);
   }
 
+  /** Back again, each process has to suppose that anything may have changed. */
+  setDown(down: boolean): void {
+    if (this.down === down) return;
+    this.down = down;
+    if (!down) for (const member of this.#members) member.reconnect();
+  }
+
   /** Everything that waited, in order. */
   deliver(): void {
     this.telling = true;

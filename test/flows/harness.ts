@@ -18,6 +18,7 @@ import type { Store } from '../../src/store/store.ts';
 import { openUpstream } from '../../src/upstream/http.ts';
 import { FakeBrowser, type Page } from '../fakes/browser.ts';
 import { TestClock } from '../fakes/clock.ts';
+import { RoundRobin } from '../fakes/round-robin.ts';
 
 export const ALICE = { email: 'alice@example.com', password: 'correct horse alice' };
 export const BOB = { email: 'bob@example.com', password: 'battery staple bob' };
@@ -28,6 +29,8 @@ export interface HarnessOptions {
   readonly level?: PolicyLevel;
   readonly trustedProxies?: readonly string[];
   readonly store?: (clock: TestClock) => Store;
+  /** Several gateways, each over its own store, with a round-robin in front of them. */
+  readonly stores?: (clock: TestClock) => readonly Store[] | Promise<readonly Store[]>;
   readonly upstreamUrl?: string;
   readonly upstream?: { readonly headersTimeoutMs?: number };
   readonly publicUrl?: string;
@@ -55,6 +58,10 @@ export class Harness {
   readonly port: number;
   readonly origin: string;
   readonly assembled: Assembled;
+  /** All of them; `assembled` is the first. */
+  readonly gateways: readonly Assembled[];
+  /** In front of several gateways. */
+  readonly front: RoundRobin | undefined;
   readonly logged: string[];
   readonly #close: () => Promise<void>;
 
@@ -68,6 +75,8 @@ export class Harness {
     this.port = fields.port;
     this.origin = fields.origin;
     this.assembled = fields.assembled;
+    this.gateways = fields.gateways;
+    this.front = fields.front;
     this.logged = fields.logged;
     this.#close = fields.end;
   }
@@ -76,7 +85,9 @@ export class Harness {
     const clock = new TestClock();
     const app = await startStandInLucy({ clock, ...options.app });
     const authy = await startStandInAuthy({ apiKey: 'test-key-of-the-stand-in', clock });
-    const store = (options.store ?? memoryStore)(clock);
+    const stores = (await options.stores?.(clock)) ?? [(options.store ?? memoryStore)(clock)];
+    const [store] = stores;
+    if (store === undefined) throw new Error('a gateway needs a store');
     const logged: string[] = [];
     const log = createLog('debug', { write: (line) => void logged.push(line) });
     const upstreamUrl = new URL(options.upstreamUrl ?? app.url);
@@ -128,40 +139,65 @@ export class Harness {
       level: () => options.level ?? 'optional',
       isAdmin: (identity: Identity) => identity === 'admin@example.com',
     });
-    const assembled = assemble({
-      rules,
-      store,
-      upstream,
-      upstreamUrl,
-      clock,
-      log,
-      key: {
-        state: () => ({ set: true, ending: 'abcd', shared: false, editable: false }),
-        save: async () => ({ ok: false, reason: 'set-elsewhere' }),
-        check: async () => ({ ok: false, reason: 'no-key' }),
-      },
-    });
-    const listener = new Listener(assembled.gateway, {
-      limits: { ...LIMITS, ...options.limits },
-      http2: true,
-      isExempt: (address) => isInside(address, rules().trustedProxies),
-      clock,
-      log,
-      ...(options.pair === undefined ? {} : { pair: options.pair }),
-    });
-    await listener.listen(0, '127.0.0.1');
-    const { address, port } = listener;
-    if (options.publicUrl === undefined) publicUrl = new URL(address);
+    const over = (store: Store): Assembled =>
+      assemble({
+        rules,
+        store,
+        upstream,
+        upstreamUrl,
+        clock,
+        log,
+        key: {
+          state: () => ({ set: true, ending: 'abcd', shared: false, editable: false }),
+          save: async () => ({ ok: false, reason: 'set-elsewhere' }),
+          check: async () => ({ ok: false, reason: 'no-key' }),
+        },
+      });
+    const gateways = stores.map(over);
+    const [assembled] = gateways;
+    if (assembled === undefined) throw new Error('there is no gateway');
+    const listeners = gateways.map(
+      ({ gateway }) =>
+        new Listener(gateway, {
+          limits: { ...LIMITS, ...options.limits },
+          http2: true,
+          isExempt: (address) => isInside(address, rules().trustedProxies),
+          clock,
+          log,
+          ...(options.pair === undefined ? {} : { pair: options.pair }),
+        }),
+    );
+    for (const listener of listeners) await listener.listen(0, '127.0.0.1');
+    const [first] = listeners;
+    const front = listeners.length > 1 ? await RoundRobin.start() : undefined;
+    if (front !== undefined) front.targets = listeners.map((listener) => listener.port);
+    const port = front?.port ?? first?.port ?? 0;
+    if (options.publicUrl === undefined) {
+      publicUrl = new URL(front === undefined ? (first?.address ?? '') : `http://127.0.0.1:${port}`);
+    }
     const end = async () => {
-      assembled.stop();
-      await listener.close();
+      for (const { stop } of gateways) stop();
+      await front?.close();
+      for (const listener of listeners) await listener.close();
       await upstream.close();
       await factors.close();
       await app.close();
       await authy.close();
-      await store.close();
+      for (const one of stores) await one.close();
     };
-    return new Harness({ clock, app, authy, store, port, origin: publicUrl.origin, assembled, logged, end });
+    return new Harness({
+      clock,
+      app,
+      authy,
+      store,
+      port,
+      origin: publicUrl.origin,
+      assembled,
+      gateways,
+      front,
+      logged,
+      end,
+    });
   }
 
   browser(headers?: Record<string, string>): FakeBrowser {

@@ -1,0 +1,207 @@
+/** What must hold when two gateways share one store, whatever kind of store it is; each kind runs this. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../../src/store/store.ts';
+import type { TestClock } from '../fakes/clock.ts';
+import { askForSocket, BOBS_SECRET, cookieOf, expectNoAppSession, raw, signIn, upToThePrompt } from './attack-steps.ts';
+import { ALICE, BOB, Harness, type HarnessOptions } from './harness.ts';
+import { Relay } from './relay.ts';
+import { expectNothingLeaked } from './witness.ts';
+
+export interface SharedKind {
+  /** Two views of one empty store. */
+  stores(clock: TestClock): Promise<readonly Store[]>;
+  /** Takes the store away from both, or gives it back. */
+  setDown(down: boolean): Promise<void>;
+}
+
+/** What the requirement allows for a revocation to arrive, in ms. */
+const AT_MOST_MS = 1000;
+const PAGE: readonly [string, string] = ['Accept', 'text/html'];
+
+export function twoGateways(kind: string, open: () => SharedKind | Promise<SharedKind>): void {
+  describe(`two gateways over ${kind}`, () => {
+    let shared: SharedKind;
+    let relay: Relay;
+    let h: Harness;
+
+    /** @param through whether the test holds answers back; the relay takes no upgrades */
+    async function start(options: HarnessOptions = {}, through = true): Promise<void> {
+      const upstream = through ? { upstreamUrl: relay.url } : {};
+      h = await Harness.start({ ...options, stores: (clock) => shared.stores(clock), ...upstream });
+      relay.target = h.app.port;
+      await h.enrolTotp(ALICE.email);
+      await h.enrolTotp(BOB.email, BOBS_SECRET);
+    }
+
+    beforeEach(async () => {
+      shared = await open();
+      relay = await Relay.start();
+    });
+    afterEach(async () => {
+      await shared.setDown(false);
+      await h.close();
+      await relay.close();
+    });
+
+    /** The next connection goes to this one. */
+    function turnTo(gateway: 0 | 1): void {
+      if (h.front !== undefined) h.front.turn = gateway;
+    }
+
+    function get(gateway: 0 | 1, target: string, cookie: string) {
+      turnTo(gateway);
+      return raw(h, 'GET', target, [['Cookie', cookie], PAGE]);
+    }
+
+    describe.each(['rotate', 'keep'] as const)('with an application that does %s', (rotate) => {
+      it('one login goes from one to the other and back, with every request', async () => {
+        await start({ app: { rotate } });
+        const browser = h.browser();
+        const wanted = await browser.get('/admin/account');
+        const prompt = await browser.submit(wanted, {
+          'LoginForm[email]': ALICE.email,
+          'LoginForm[password]': ALICE.password,
+        });
+        expect(prompt.url.pathname).toBe('/_2fa/challenge');
+        const wrong = await browser.submit(prompt, { code: '000000' });
+        expect(wrong.html).toContain('There is a problem');
+        const inside = await browser.submit(wrong, { code: h.totp() });
+        expect(inside.url.pathname).toBe('/admin/account');
+        for (let i = 0; i < 4; i += 1)
+          expect((await browser.get('/admin')).html).toContain(h.app.secretOf(ALICE.email));
+        for (const { sessions } of h.gateways) expect(sessions.size).toBeGreaterThan(0);
+        expectNoAppSession(h, browser.transcript);
+        await browser.get('/admin/logout');
+        expect(h.app.sessions()).toEqual([]);
+      });
+
+      it('10: a password on its way through one opens nothing through the other', async () => {
+        await start({ app: { rotate } });
+        const browser = h.browser();
+        await browser.get('/admin/login');
+        const cookie = cookieOf(browser);
+        const login = relay.hold('POST /admin/login');
+        const posting = h.logIn(browser, ALICE);
+        await login.answered;
+        const beside = [0, 1].flatMap((gateway) =>
+          ['/admin', '/admin/login', '/simplesaml/nothing'].map((target) => get(gateway as 0 | 1, target, cookie)),
+        );
+        await expect.poll(() => h.app.requests.filter(({ url }) => url === '/simplesaml/nothing').length).toBe(2);
+        login.release();
+        await posting;
+        for (const { received } of await Promise.all(beside)) {
+          expect(received.includes(ALICE.email), received.toString('latin1').slice(0, 300)).toBe(false);
+          expect(received.includes(h.app.secretOf(ALICE.email))).toBe(false);
+        }
+        expectNothingLeaked(h, browser);
+      });
+
+      it('an unlisted login through one shows nothing of the newcomer through the other', async () => {
+        await start({ app: { rotate, unlistedLogins: true } });
+        const browser = await signIn(h, ALICE);
+        const cookie = cookieOf(browser);
+        for (const gateway of [0, 1] as const) await get(gateway, '/admin', cookie);
+        const door = relay.hold('POST /old/login.php');
+        turnTo(0);
+        const posting = browser.post('/old/login.php', { user: BOB.email, pass: BOB.password });
+        await door.answered;
+        const beside = Array.from({ length: 5 }, () => get(1, '/admin', cookie));
+        await expect.poll(() => h.app.requests.filter(({ url }) => url === '/admin').length).toBeGreaterThanOrEqual(7);
+        door.release();
+        await posting;
+        for (const { received } of await Promise.all(beside)) {
+          expect(received.includes(h.app.secretOf(BOB.email)), received.toString('latin1').slice(0, 300)).toBe(false);
+        }
+        expect((await get(1, '/admin', cookie)).received.includes(h.app.secretOf(BOB.email))).toBe(false);
+      });
+    });
+
+    it('a right code that 50 requests bring at once, to both, lets one of them in', async () => {
+      await start();
+      const browser = await upToThePrompt(h);
+      const { hidden } = await browser.get('/_2fa/challenge');
+      const body = Buffer.from(new URLSearchParams({ ...hidden, code: h.totp() }).toString());
+      const headers: [string, string][] = [
+        ['Cookie', cookieOf(browser)],
+        ['Origin', h.origin],
+        ['Content-Type', 'application/x-www-form-urlencoded'],
+        ['Content-Length', String(body.length)],
+        [...PAGE],
+      ];
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, () => raw(h, 'POST', '/_2fa/challenge', headers, body)),
+      );
+      const cookies = answers.map(
+        ({ received }) => /set-cookie: lucy2fa=([^;]{43});/i.exec(received.toString('latin1'))?.[1],
+      );
+      const ids = new Set(cookies.filter((id) => id !== undefined));
+      const alive = await Promise.all(
+        [...ids].map(async (id) =>
+          (await get(1, '/admin', `lucy2fa=${id}`)).received.includes(h.app.secretOf(ALICE.email)),
+        ),
+      );
+      expect(alive.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('wrong codes are counted over both: the sixth is not even looked at', async () => {
+      await start();
+      const browser = await upToThePrompt(h);
+      for (let guess = 0; guess < 5; guess += 1) {
+        await browser.submit(await browser.get('/_2fa/challenge'), { code: `00000${guess}` });
+      }
+      // Five end the login; the identity is in its first pause, through either gateway.
+      const again = await upToThePrompt(h);
+      const paused = await again.submit(await again.get('/_2fa/challenge'), { code: '000009' });
+      const right = await again.submit(paused, { code: h.totp() });
+      expect(right.url.pathname).toBe('/_2fa/challenge');
+      h.clock.advance(31_000);
+      expect((await again.submit(right, { code: h.totp() })).url.pathname).toBe('/admin');
+    });
+
+    it('a socket through one ends within a second of the logout through the other', async () => {
+      await start({}, false);
+      const cookie = cookieOf(await signIn(h));
+      turnTo(1);
+      const { connection, answer } = await askForSocket(h, [['Cookie', cookie]]);
+      expect(answer.status).toBe(101);
+      const began = performance.now();
+      await get(0, '/admin/logout', cookie);
+      await connection.waitForClose();
+      expect(performance.now() - began).toBeLessThan(AT_MOST_MS);
+      await connection.close();
+      expect((await get(1, '/admin', cookie)).status).toBe(303);
+    });
+
+    it('a person whose sessions were ended through one is nobody through the other', async () => {
+      await start();
+      const cookie = cookieOf(await signIn(h));
+      expect((await get(1, '/admin', cookie)).status).toBe(200);
+      await h.gateways[0]?.sessions.endAll(ALICE.email as never, 'revoked');
+      expect((await get(1, '/_2fa/account', cookie)).status, 'asked for anew').not.toBe(200);
+      await expect.poll(async () => (await get(1, '/admin', cookie)).status, { timeout: AT_MOST_MS }).toBe(303);
+    });
+
+    it('without the store nobody passes and everybody is told; with it everything goes on', async () => {
+      await start({}, false);
+      const browser = await signIn(h);
+      const cookie = cookieOf(browser);
+      for (const gateway of [0, 1] as const) expect((await get(gateway, '/admin', cookie)).status).toBe(200);
+      await shared.setDown(true);
+      for (const gateway of [0, 1] as const) {
+        // Until the silence is noticed, at most a second later, a known session may still pass.
+        await expect.poll(async () => (await get(gateway, '/admin', cookie)).status, { timeout: 5000 }).toBe(503);
+        const refused = await get(gateway, '/admin', cookie);
+        expect(refused.received.includes(h.app.secretOf(ALICE.email))).toBe(false);
+        turnTo(gateway);
+        expect(
+          (await raw(h, 'POST', '/admin/account', [['Cookie', cookie], ['Content-Length', '0'], PAGE])).status,
+        ).toBe(503);
+        expect((await askForSocket(h, [['Cookie', cookie]])).answer.status).toBe(503);
+      }
+      await shared.setDown(false);
+      for (const gateway of [0, 1] as const) {
+        await expect.poll(async () => (await get(gateway, '/admin', cookie)).status, { timeout: 5000 }).toBe(200);
+      }
+    });
+  });
+}
