@@ -89,7 +89,8 @@ export function twoGateways(kind: string, open: () => SharedKind | Promise<Share
         await expect.poll(() => h.app.requests.filter(({ url }) => url === '/simplesaml/nothing').length).toBe(2);
         login.release();
         await posting;
-        for (const { received } of await Promise.all(beside)) {
+        for (const { status, received } of await Promise.all(beside)) {
+          expect(status, 'the application says that she is logged in').not.toBe(302);
           expect(received.includes(ALICE.email), received.toString('latin1').slice(0, 300)).toBe(false);
           expect(received.includes(h.app.secretOf(ALICE.email))).toBe(false);
         }
