@@ -16,24 +16,21 @@ import { type Log, reasonOf } from './log.ts';
 import type { ExchangeParts } from './login/exchange.ts';
 import { Logins } from './logins.ts';
 import { type PassParts, pass } from './pass.ts';
-import { type FormRead, formFields, queryFields } from './profiles/fields.ts';
-import type { Profile } from './profiles/profile.ts';
+import { formFields, type ParsedFields, queryFields } from './profiles/fields.ts';
 import { Replies } from './replies.ts';
 import { refuseUpgrade } from './request/answers.ts';
 import { type BodyStart, bodyType, readBodyStart } from './request/body.ts';
-import { isActivity, readScope, type Scope } from './request/scope.ts';
-import { setOwnCookie } from './session/cookie.ts';
+import { isActivity, readScope } from './request/scope.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
 import { StoreError } from './store/store.ts';
 import { Upgrades } from './upgrades.ts';
-import type { Framing } from './upstream/request-headers.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import {
+  type Arrival,
   askedOf,
   cookiesOf,
   doubtOf,
-  headersFor,
   newRequestId,
   ownPathOf,
   pageOf,
@@ -55,7 +52,7 @@ export interface GatewayParts {
   readonly counters: Counters;
   readonly web: Web;
   readonly exchange: ExchangeParts;
-  readonly pass: PassParts;
+  readonly pass: Omit<PassParts, 'cookieName' | 'upstreamHost' | 'answers'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -68,20 +65,28 @@ const FORM_TIMEOUT_MS = 30_000;
 export class Gateway {
   readonly #parts: GatewayParts;
   readonly #replies: Replies;
+  readonly #pass: PassParts;
   readonly #logins: Logins;
   readonly #upgrades: Upgrades;
 
   constructor(parts: GatewayParts) {
+    const { cookieName, upstreamHost } = parts;
     const { upstreamOrigin, rechecks } = parts.pass;
     this.#parts = parts;
     this.#replies = new Replies({ ...parts, upstreamOrigin });
+    this.#pass = { ...parts.pass, cookieName, upstreamHost, answers: this.#replies };
     this.#logins = new Logins({ ...parts, upstreamOrigin, replies: this.#replies });
     this.#upgrades = new Upgrades({ ...parts, rechecks });
   }
 
-  /** The `request` (and `checkContinue`) listener. */
+  /** The `request` (and `checkContinue`) listener. A promise is made only where something has to be waited for. */
   readonly onRequest = (req: IncomingMessage, res: ServerResponse): void => {
-    this.#serve(req, res).catch((error: unknown) => this.#replies.failed(req, res, error));
+    try {
+      const later = this.#serve(req, res);
+      if (later instanceof Promise) later.catch((error: unknown) => this.#replies.failed(req, res, error));
+    } catch (error) {
+      this.#replies.failed(req, res, error);
+    }
   };
 
   /** The `upgrade` listener. Node takes the socket out of the HTTP machinery, so every refusal must close it. */
@@ -93,25 +98,27 @@ export class Gateway {
     });
   };
 
-  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  #serve(req: IncomingMessage, res: ServerResponse): Promise<void> | void {
     const settings = this.#parts.settings();
-    const { profile, gatewayPath } = settings;
     const scope = readScope(req, scopeRules(settings));
     if (typeof scope === 'string') return this.#replies.refuse(req, res, scope, false);
-    const cookies = cookiesOf(req, scope, profile, this.#parts.cookieName);
+    const cookies = cookiesOf(req, scope, settings.profile, this.#parts.cookieName);
     if (cookies.duplicated) this.#parts.log.warn('session_cookie_duplicated', { client: scope.client });
-    const fresh = !isSafe(req.method ?? '') || ownPathOf(scope, gatewayPath) !== undefined;
-    const session = await this.#parts.sessions.find(cookies.id, fresh);
-    if (session !== undefined && isActivity(req)) this.#parts.sessions.touch(session, this.#parts.clock.now());
+    const ownPath = ownPathOf(scope, settings.gatewayPath);
+    const arrival = { req, res, scope, settings, cookies };
+    const found = this.#parts.sessions.find(cookies.id, ownPath !== undefined || !isSafe(req.method ?? ''));
+    if (found instanceof Promise) return found.then((session) => this.#known(arrival, session, ownPath));
+    return this.#known(arrival, found, ownPath);
+  }
 
-    const ownPath = ownPathOf(scope, gatewayPath);
+  /** It is known whose request it is. */
+  #known(arrival: Arrival, session: LiveSession | undefined, ownPath: string | undefined): Promise<void> | void {
+    const { req, res, scope, settings } = arrival;
+    const { profile } = settings;
+    if (session !== undefined && isActivity(req)) this.#parts.sessions.touch(session, this.#parts.clock.now());
     if (ownPath !== undefined) {
-      return this.#parts.web.handle(req, res, {
-        requestId: newRequestId(),
-        client: scope.client,
-        session,
-        path: ownPath,
-      });
+      const facts = { requestId: newRequestId(), client: scope.client, session, path: ownPath };
+      return this.#parts.web.handle(req, res, facts);
     }
 
     // A forbidden name in the query carries a session or a login past the cookies and the form (attacks 23, 31).
@@ -122,37 +129,45 @@ export class Gateway {
     }
 
     const method = req.method ?? 'GET';
-    let start: BodyStart | undefined;
-    let form: FormRead | undefined;
-    if (profile.readsBody(method, scope.target.path) || this.#mayExchange(session, scope, profile, method)) {
-      start = await readBodyStart(req, MAX_FORM_BYTES, this.#parts.clock, FORM_TIMEOUT_MS);
-      if (start === undefined) return; // the client went away
-      if (start.complete) form = formFields(start.bytes, bodyType(req));
+    if (profile.readsBody(method, scope.target.path) || this.#mayExchange(arrival, session, query)) {
+      return readBodyStart(req, MAX_FORM_BYTES, this.#parts.clock, FORM_TIMEOUT_MS).then(
+        (start) => (start === undefined ? undefined : this.#ask(arrival, session, query, start)), // or the client went away
+      );
     }
-    const state = session?.ended === false ? session.session : ANONYMOUS;
-    const question = {
-      method,
+    return this.#ask(arrival, session, query, undefined);
+  }
+
+  /** Everything that the gate wants to know is here. */
+  #ask(
+    arrival: Arrival,
+    session: LiveSession | undefined,
+    query: ParsedFields,
+    start: BodyStart | undefined,
+  ): Promise<void> | void {
+    const { req, res, scope, settings, cookies } = arrival;
+    const form = start?.complete === true ? formFields(start.bytes, bodyType(req)) : undefined;
+    const route = settings.profile.route({
+      method: req.method ?? 'GET',
       path: scope.target.path,
       query,
       form: form?.read === 'fields' ? form.fields : undefined,
       onPublicHost: scope.onPublicHost,
       client: scope.client,
       host: scope.hostName,
-    };
-    const route = profile.route(question);
-    const doubt = doubtOf(route, start, form, state.state === 'verified', profile);
+    });
+    const state = session?.ended === false ? session.session : ANONYMOUS;
+    const doubt = doubtOf(route, start, form, state.state === 'verified', settings.profile);
     if (doubt !== undefined) return this.#replies.refuse(req, res, doubt, scope.isNavigation);
 
     const decision = decide(state, askedOf(req, scope, route, false));
     const queryMayLogIn = mayCarryCredentials(query.names());
-    const way = { req, res, scope, settings, cookies, session, route, start, form, queryMayLogIn };
-    return this.#act(decision, way);
+    return this.#act(decision, { req, res, scope, settings, cookies, session, route, start, form, queryMayLogIn });
   }
 
   #act(decision: Decision, way: Way): Promise<void> | void {
     switch (decision.do) {
       case 'forward':
-        return this.#forward(decision, way);
+        return pass(this.#pass, way, decision);
       case 'exchange':
         return this.#logins.exchange(decision.dropFirst, way);
       case 'logout':
@@ -174,38 +189,13 @@ export class Gateway {
     }
   }
 
-  #forward(decision: Extract<Decision, { do: 'forward' }>, way: Way): void {
-    const { req, res, scope, settings, session, start } = way;
-    const framing: Framing =
-      start?.complete === true && start.bytes.length > 0 ? { length: start.bytes.length } : 'stream';
-    pass(this.#parts.pass, {
-      req,
-      res,
-      scope,
-      profile: settings.profile,
-      publicOrigin: settings.publicUrl.origin,
-      session,
-      decision,
-      readableCookies: way.cookies.readable,
-      queryMayLogIn: way.queryMayLogIn,
-      headers: (cookie) =>
-        headersFor(way, this.#parts.upstreamHost, { cookie, framing, credentials: decision.credentials }),
-      refuse: (page) => this.#replies.refuse(req, res, page, scope.isNavigation),
-      showLogin: () => this.#replies.showOrRefuse('login', way),
-      showLoggedIn: (accepted) => this.#replies.loggedIn(accepted, way),
-      failed: (error) => this.#replies.failed(req, res, error),
-      setCookie: (id) => setOwnCookie(this.#parts.cookieName, id),
-      ...(start === undefined ? {} : { bodyRead: start.bytes, bodyComplete: start.complete }),
-    });
-  }
-
   /** An unsafe request of somebody who is not signed in may turn out to be a login, so its body is read before the gate is asked. */
-  #mayExchange(session: LiveSession | undefined, scope: Scope, profile: Profile, method: string): boolean {
+  #mayExchange({ req, scope, settings }: Arrival, session: LiveSession | undefined, query: ParsedFields): boolean {
+    const method = req.method ?? '';
     if (isSafe(method) || scope.onPublicHost) return false;
-    const state = session?.session.state ?? 'anonymous';
-    if (state !== 'anonymous') return false;
-    const bare = { method, path: scope.target.path, query: queryFields(scope.target.query), form: undefined };
-    const route = profile.route({ ...bare, onPublicHost: false, client: scope.client, host: scope.hostName });
-    return route.class === 'login';
+    if ((session?.session.state ?? 'anonymous') !== 'anonymous') return false;
+    const bare = { method, path: scope.target.path, query, form: undefined };
+    const question = { ...bare, onPublicHost: false, client: scope.client, host: scope.hostName };
+    return settings.profile.route(question).class === 'login';
   }
 }

@@ -107,7 +107,7 @@ export class Logins {
         framing,
       }),
       onHead: (head) => {
-        const out = localRedirects(head, this.#parts.upstreamOrigin, settings.publicUrl.origin);
+        const out = localRedirects(head, this.#parts.upstreamOrigin, settings.publicUrl);
         addReadable(out, head.setCookies, settings.profile);
         out.push('Set-Cookie', clear);
         return { send: out };

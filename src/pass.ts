@@ -13,17 +13,30 @@ import { type Accepted, type AcceptParts, acceptLogin } from './login/accept.ts'
 import type { AppQuestions } from './login/app.ts';
 import { endQuietly, joinCookies, wayOn } from './login/exchange.ts';
 import type { Rechecks } from './login/recheck.ts';
-import type { Profile } from './profiles/profile.ts';
-import type { Scope } from './request/scope.ts';
+import { setOwnCookie } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
 import { applicationOrigins, rewriteLocation } from './upstream/location.ts';
-import type { AnswerHead, FlatHeaders, HeadRuling, Running, Upstream, UpstreamError } from './upstream/upstream.ts';
+import type { Framing } from './upstream/request-headers.ts';
+import type {
+  AnswerHead,
+  FlatHeaders,
+  Forwarding,
+  HeadRuling,
+  Running,
+  Upstream,
+  UpstreamError,
+} from './upstream/upstream.ts';
+import { headersFor, type Way } from './way.ts';
 import type { GatePage } from './web/web.ts';
 
 export interface PassParts {
   readonly upstream: Upstream;
   readonly upstreamOrigin: string;
+  /** Host and port of the application's own address. */
+  readonly upstreamHost: string;
+  readonly cookieName: string;
+  readonly answers: Answers;
   readonly sessions: Sessions;
   readonly app: AppQuestions;
   readonly rechecks: Rechecks;
@@ -32,98 +45,95 @@ export interface PassParts {
   readonly log: Log;
 }
 
-export interface PassRequest {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly scope: Scope;
-  readonly profile: Profile;
-  readonly publicOrigin: string;
-  readonly session: LiveSession | undefined;
-  readonly decision: Extract<Decision, { do: 'forward' }>;
-  readonly readableCookies: string | undefined;
-  /** The query could carry credentials; then a GET is as doubtful as a POST. */
-  readonly queryMayLogIn: boolean;
-  readonly headers: (cookie: string | undefined) => FlatHeaders;
-  readonly bodyRead?: Buffer;
-  readonly bodyComplete?: boolean;
-  /** How the gate answers when the application's answer must not go out. */
-  readonly refuse: (page: GatePage) => void;
-  readonly showLogin: () => void;
+/** How the gate answers when the application's answer must not go out. */
+export interface Answers {
+  refuse(req: IncomingMessage, res: ServerResponse, page: GatePage, asPage: boolean): void;
+  showOrRefuse(page: 'login', way: Way): void;
   /** After a login: to the prompt, to enrolment; `standing: 'pass'` never comes here. */
-  readonly showLoggedIn: (accepted: Accepted) => void;
-  readonly setCookie: (id: string) => string;
+  loggedIn(accepted: Accepted, way: Way): void;
   /** Nothing was asked of the application. */
-  readonly failed: (error: unknown) => void;
+  failed(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 }
 
 type Held = { readonly send: FlatHeaders } | 'taken';
 
-export function pass(parts: PassParts, request: PassRequest): void {
-  const passing = new Passing(parts, request);
-  passing.start();
+type Forward = Extract<Decision, { do: 'forward' }>;
+
+export function pass(parts: PassParts, way: Way, decision: Forward): void {
+  new Passing(parts, way, decision).start();
 }
 
-class Passing {
+/** One object per request, which is also what the forwarder is told: the hot path makes nothing that it can do without. */
+class Passing implements Forwarding {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly target: string;
+  headers: FlatHeaders = [];
+  readonly bodyRead: Buffer | undefined;
+  readonly bodyComplete: boolean;
   readonly #parts: PassParts;
-  readonly #request: PassRequest;
+  readonly #way: Way;
+  readonly #decision: Forward;
   readonly #version: number;
   readonly #isUnsafe: boolean;
   #running: Running | undefined;
   #landed = false;
 
-  constructor(parts: PassParts, request: PassRequest) {
+  constructor(parts: PassParts, way: Way, decision: Forward) {
+    const { req, res, scope, session, settings, start } = way;
+    this.req = req;
+    this.res = res;
+    this.target = scope.target.target;
+    this.bodyRead = start?.bytes;
+    this.bodyComplete = start?.complete === true;
     this.#parts = parts;
-    this.#request = request;
-    this.#version = request.session?.record.version ?? 0;
-    const recheck = request.profile.whoami?.recheck === 'unsafe';
-    const mayChangeHands = !isSafe(request.req.method ?? '') || request.queryMayLogIn;
-    this.#isUnsafe = request.decision.guarded && recheck && mayChangeHands;
+    this.#way = way;
+    this.#decision = decision;
+    this.#version = session?.record.version ?? 0;
+    const recheck = settings.profile.whoami?.recheck === 'unsafe';
+    const mayChangeHands = !isSafe(req.method ?? '') || way.queryMayLogIn;
+    this.#isUnsafe = decision.guarded && recheck && mayChangeHands;
   }
 
   start(): void {
-    const { scope, decision, session, readableCookies } = this.#request;
-    const jar = decision.jar === 'own' ? session?.jar.header(scope.target.path, this.#parts.clock.now()) : undefined;
-    const cookie = joinCookies(jar, readableCookies);
+    const { scope, session, cookies } = this.#way;
+    const ownJar = this.#decision.jar === 'own' ? session?.jar : undefined;
+    const cookie = joinCookies(ownJar?.header(scope.target.path, this.#parts.clock.now()), cookies.readable);
     const told = this.#isUnsafe && session !== undefined ? this.#parts.rechecks.depart(session) : undefined;
     if (told === undefined) return this.#send(cookie);
     told.then(
       () => this.#send(cookie),
       (error: unknown) => {
-        this.#onEnd(); // it did not leave
-        this.#request.failed(error);
+        this.onEnd(); // it did not leave
+        this.#parts.answers.failed(this.req, this.res, error);
       },
     );
   }
 
   #send(cookie: string | undefined): void {
-    const { req, res, scope, decision, session, headers } = this.#request;
-    this.#running = this.#parts.upstream.forward({
-      req,
-      res,
-      target: scope.target.target,
-      headers: headers(cookie),
-      onHead: (head) => this.#onHead(head),
-      onFailure: (error) => this.#onFailure(error),
-      onEnd: () => this.#onEnd(),
-      ...(this.#request.bodyRead === undefined ? {} : { bodyRead: this.#request.bodyRead }),
-      ...(this.#request.bodyComplete === undefined ? {} : { bodyComplete: this.#request.bodyComplete }),
-    });
-    if (decision.guarded && session !== undefined) this.#parts.sessions.attach(session, this.#running);
+    const { session } = this.#way;
+    const { credentials, guarded } = this.#decision;
+    const { bodyRead, bodyComplete } = this;
+    const framing: Framing =
+      bodyRead !== undefined && bodyComplete && bodyRead.length > 0 ? { length: bodyRead.length } : 'stream';
+    this.headers = headersFor(this.#way, this.#parts.upstreamHost, { cookie, framing, credentials });
+    this.#running = this.#parts.upstream.forward(this);
+    if (guarded && session !== undefined) this.#parts.sessions.attach(session, this.#running);
   }
 
-  #onHead(head: AnswerHead): HeadRuling {
-    const { decision, session } = this.#request;
+  onHead(head: AnswerHead): HeadRuling {
+    const { session } = this.#way;
     this.#land();
-    if (decision.guarded && session !== undefined) return this.#guarded(head, session);
-    if (decision.jar === 'own' && this.#mayHaveLoggedIn(head)) return { hold: this.#ruled(this.#watched(head)) };
+    if (this.#decision.guarded && session !== undefined) return this.#guarded(head, session);
+    if (this.#decision.jar === 'own' && this.#mayHaveLoggedIn(head)) return { hold: this.#ruled(this.#watched(head)) };
     return { send: this.#headersOut(head) };
   }
 
   /** A verified session's answer: only while it still is that session, and only if it is still that person. */
   #guarded(head: AnswerHead, session: LiveSession): HeadRuling {
-    const { profile, scope } = this.#request;
-    if (!session.stillVerified(this.#version))
-      return { hold: this.#taken(() => this.#request.refuse('session-ended')) };
+    const { scope, settings } = this.#way;
+    const { profile } = settings;
+    if (!session.stillVerified(this.#version)) return { hold: this.#refused('session-ended') };
     if (head.setCookies.length > 0) {
       const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
       if (changed) this.#parts.rechecks.doubt(session);
@@ -141,7 +151,7 @@ class Passing {
     try {
       return await ruling;
     } catch (error) {
-      return this.#taken(() => this.#request.failed(error));
+      return this.#taken(() => this.#parts.answers.failed(this.req, this.res, error));
     }
   }
 
@@ -152,19 +162,18 @@ class Passing {
   }
 
   async #confirmed(head: AnswerHead, session: LiveSession): Promise<Held> {
-    const { client } = this.#request.scope;
-    const found = await this.#parts.rechecks.confirm(session, client);
-    if (!session.stillVerified(this.#version)) return this.#taken(() => this.#request.refuse('session-ended'));
+    const found = await this.#parts.rechecks.confirm(session, this.#way.scope.client);
+    if (!session.stillVerified(this.#version)) return this.#refused('session-ended');
     switch (found.is) {
       case 'same':
         await this.#parts.sessions.settled(session);
         return { send: this.#headersOut(head) };
       case 'unknown':
-        return this.#taken(() => this.#request.refuse('identity-unknown'));
+        return this.#refused('identity-unknown');
       case 'left':
         this.#detach(session);
         await this.#parts.sessions.transition(session, { type: 'dropped' });
-        return this.#taken(() => this.#request.showLogin());
+        return this.#taken(() => this.#parts.answers.showOrRefuse('login', this.#way));
       case 'changed':
         // The newcomer owes a proof of their own; nothing that was answered to them goes out.
         this.#detach(session);
@@ -179,8 +188,8 @@ class Passing {
    * stays; so with a jar in hand every page but the bare login page is asked about.
    */
   #mayHaveLoggedIn(head: AnswerHead): boolean {
-    const { profile, session } = this.#request;
-    if (hasVaulted(head.setCookies, profile)) return true;
+    const { session, settings } = this.#way;
+    if (hasVaulted(head.setCookies, settings.profile)) return true;
     if (session === undefined) return false;
     // Another request brought a password into this very jar, on the way now or meanwhile (attack 10).
     if (session.exchangesInFlight > 0 || session.ended || session.session.state !== 'anonymous') return true;
@@ -189,89 +198,99 @@ class Passing {
   }
 
   #isLoginPage(): boolean {
-    return this.#request.scope.target.target === this.#request.profile.loginPage;
+    return this.target === this.#way.settings.profile.loginPage;
   }
 
   /** An anonymous session after a page that may have logged it in. */
   async #watched(head: AnswerHead): Promise<Held> {
-    const { profile, scope, setCookie } = this.#request;
+    const { scope, settings } = this.#way;
+    const { profile } = settings;
     const { sessions } = this.#parts;
-    await this.#request.session?.exchange; // never rejects
-    const issued = this.#request.session === undefined ? sessions.create() : undefined;
-    const session = issued?.session ?? this.#request.session;
+    await this.#way.session?.exchange; // never rejects
+    const issued = this.#way.session === undefined ? sessions.create() : undefined;
+    const session = issued?.session ?? this.#way.session;
     if (session === undefined || session.ended || session.session.state !== 'anonymous') {
-      return this.#taken(() => this.#request.refuse('session-ended'));
+      return this.#refused('session-ended');
     }
     const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
     sessions.save(session);
     await sessions.settled(session);
-    const own = issued?.id === undefined ? undefined : setCookie(issued.id);
+    const own = this.#ownCookie(issued?.id);
     // The bare login page logs nobody in that came with nothing in hand; its first cookie needs no question.
     const isPlain = !changed && !sessions.isShared;
     if (this.#isLoginPage() && (issued !== undefined || isPlain)) return { send: this.#headersOut(head, own) };
     const naming = await this.#parts.app.whoami(session, scope.client);
-    if (session.ended || session.session.state !== 'anonymous')
-      return this.#taken(() => this.#request.refuse('session-ended'));
+    if (session.ended || session.session.state !== 'anonymous') return this.#refused('session-ended');
     if (naming === undefined || naming.is === 'nobody') return { send: this.#headersOut(head, own) };
     if (naming.is === 'named') return this.#loggedIn(head, session, naming.identity);
     this.#parts.log.warn('authn_login_withheld', { client: scope.client, why: naming.why });
     await sessions.end(session, 'refused');
-    return this.#taken(() => this.#request.refuse('identity-unknown'));
+    return this.#refused('identity-unknown');
   }
 
   async #loggedIn(head: AnswerHead, session: LiveSession, identity: Parameters<typeof acceptLogin>[2]): Promise<Held> {
-    const { scope, setCookie, showLoggedIn } = this.#request;
+    const { scope, settings } = this.#way;
     this.#parts.log.warn('authn_unlisted_login', { identity, path: scope.target.path });
+    const way = wayOn(session, undefined, { profile: settings.profile, publicOrigin: settings.publicUrl.origin });
     let accepted: Accepted;
     try {
-      accepted = await acceptLogin(this.#parts.accept, session, identity, wayOn(session, undefined, this.#request));
+      accepted = await acceptLogin(this.#parts.accept, session, identity, way);
     } catch (error) {
       await endQuietly(this.#parts.sessions, session); // its jar is somebody else's now, and nobody wrote that down
       throw error;
     }
-    const { id } = accepted.issued;
-    if (accepted.standing === 'pass')
-      return { send: this.#headersOut(head, id === undefined ? undefined : setCookie(id)) };
-    return this.#taken(() => showLoggedIn(accepted));
+    if (accepted.standing === 'pass') return { send: this.#headersOut(head, this.#ownCookie(accepted.issued.id)) };
+    return this.#taken(() => this.#parts.answers.loggedIn(accepted, this.#way));
+  }
+
+  #ownCookie(id: string | undefined): string | undefined {
+    return id === undefined ? undefined : setOwnCookie(this.#parts.cookieName, id);
   }
 
   #headersOut(head: AnswerHead, own?: string): FlatHeaders {
-    const { profile, publicOrigin, scope } = this.#request;
-    const out = localRedirects(head, this.#parts.upstreamOrigin, publicOrigin);
-    addReadable(out, head.setCookies, profile, scope.onPublicHost);
+    const { scope, settings } = this.#way;
+    const out = localRedirects(head, this.#parts.upstreamOrigin, settings.publicUrl);
+    addReadable(out, head.setCookies, settings.profile, scope.onPublicHost);
     if (own !== undefined) out.push('Set-Cookie', own, 'Cache-Control', 'no-store');
     return out;
   }
 
+  #refused(page: GatePage): Promise<'taken'> {
+    return this.#taken(() => this.#refuse(page));
+  }
+
+  #refuse(page: GatePage): void {
+    this.#parts.answers.refuse(this.req, this.res, page, this.#way.scope.isNavigation);
+  }
+
   async #taken(answer: () => void): Promise<'taken'> {
     // One turn later, so that the forwarder has let go of the response before somebody else writes to it.
-    const { res } = this.#request;
+    const { res } = this;
     setImmediate(() => {
       if (!res.headersSent && !res.destroyed) answer();
     });
     return 'taken';
   }
 
-  #onFailure(error: UpstreamError): void {
-    const { refuse, res, scope } = this.#request;
-    if (res.destroyed || res.headersSent) return;
-    if (error.code === 'aborted') return refuse('session-ended'); // not by the client, who is still there
+  onFailure(error: UpstreamError): void {
+    if (this.res.destroyed || this.res.headersSent) return;
+    if (error.code === 'aborted') return this.#refuse('session-ended'); // not by the client, who is still there
     this.#parts.log.warn('upstream_failed', {
       code: error.code,
-      path: scope.target.path,
+      path: this.#way.scope.target.path,
       reason: reasonOf(error.cause),
     });
-    refuse(error.code === 'timeout' ? 'upstream-timeout' : 'upstream-unreachable');
+    this.#refuse(error.code === 'timeout' ? 'upstream-timeout' : 'upstream-unreachable');
   }
 
   #land(): void {
-    if (this.#landed || !this.#isUnsafe || this.#request.session === undefined) return;
+    if (this.#landed || !this.#isUnsafe || this.#way.session === undefined) return;
     this.#landed = true;
-    this.#parts.rechecks.land(this.#request.session);
+    this.#parts.rechecks.land(this.#way.session);
   }
 
-  #onEnd(): void {
-    const { session } = this.#request;
+  onEnd(): void {
+    const { session } = this.#way;
     if (session === undefined) return;
     if (this.#isUnsafe && !this.#landed) {
       this.#landed = true;
@@ -286,9 +305,10 @@ class Passing {
 }
 
 /** Redirects that name the application's own address, or ours without TLS, lead to ours instead; nothing else is touched. */
-export function localRedirects(head: AnswerHead, upstreamOrigin: string, publicOrigin: string): FlatHeaders {
+export function localRedirects(head: AnswerHead, upstreamOrigin: string, publicUrl: URL): FlatHeaders {
   const { headers, status } = head;
   if (status !== 201 && (status < 300 || status > 399)) return headers;
+  const publicOrigin = publicUrl.origin;
   const origins = applicationOrigins(upstreamOrigin, publicOrigin);
   for (let i = 0; i + 1 < headers.length; i += 2) {
     if (headers[i]?.toLowerCase() !== 'location') continue;

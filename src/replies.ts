@@ -88,7 +88,7 @@ export class Replies {
   release(reply: Reply, newId: string | undefined, way: Way): void {
     const { res, settings } = way;
     if (res.destroyed) return;
-    const out = localRedirects(reply, this.#parts.upstreamOrigin, settings.publicUrl.origin);
+    const out = localRedirects(reply, this.#parts.upstreamOrigin, settings.publicUrl);
     addReadable(out, reply.setCookies, settings.profile);
     if (newId !== undefined) out.push('Set-Cookie', setOwnCookie(this.#parts.cookieName, newId));
     res.writeHead(reply.status, reply.message, withLength(out, reply));

@@ -10,7 +10,7 @@ import type { FormRead } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import type { BodyStart } from './request/body.ts';
 import type { Network } from './request/client.ts';
-import type { readScope, Scope } from './request/scope.ts';
+import { type Scope, ScopeRules } from './request/scope.ts';
 import { mayHideAnother, readCookies, type SentCookies } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
 import { type Framing, requestHeaders } from './upstream/request-headers.ts';
@@ -27,13 +27,17 @@ export interface Settings {
   readonly loginBudgets: readonly Budget[];
 }
 
-/** Everything that is known of one request when the gate has decided. */
-export interface Way {
+/** What is known of a request by itself, before anybody was asked whose it is. */
+export interface Arrival {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly scope: Scope;
   readonly settings: Settings;
   readonly cookies: SentCookies;
+}
+
+/** Everything that is known of one request when the gate has decided. */
+export interface Way extends Arrival {
   readonly session: LiveSession | undefined;
   readonly route: RouteAnswer;
   readonly start: BodyStart | undefined;
@@ -70,10 +74,17 @@ export function askedOf(req: IncomingMessage, scope: Scope, route: RouteAnswer, 
   };
 }
 
-export function scopeRules(settings: Settings): Parameters<typeof readScope>[1] {
-  const { publicUrl, trustedProxies, profile } = settings;
-  return { publicUrl, trustedProxies, isPublicHost: profile.isPublicHost };
+/** By what requests are read under these settings; made once for each, as long as they are in use. */
+export function scopeRules(settings: Settings): ScopeRules {
+  let rules = rulesOf.get(settings);
+  if (rules === undefined) {
+    rules = new ScopeRules(settings.publicUrl, settings.trustedProxies, settings.profile.isPublicHost);
+    rulesOf.set(settings, rules);
+  }
+  return rules;
 }
+
+const rulesOf = new WeakMap<Settings, ScopeRules>();
 
 /** Path below the reserved prefix, on our own host; `undefined` for everything that is the application's. */
 export function ownPathOf(scope: Scope, gatewayPath: string): string | undefined {

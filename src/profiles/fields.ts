@@ -57,7 +57,7 @@ interface Entry {
 
 /** @param query the part after `?`, without it, as it stands in the request target. Never throws. */
 export function queryFields(query: string): ParsedFields {
-  return urlencoded(Buffer.from(query, 'latin1'), MAX_QUERY_FIELDS);
+  return query === '' ? NO_FIELDS : urlencoded(Buffer.from(query, 'latin1'), MAX_QUERY_FIELDS);
 }
 
 /**
@@ -128,6 +128,8 @@ class UrlencodedFields implements ParsedFields {
     return this.#pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
   }
 }
+
+const NO_FIELDS = new UrlencodedFields([], [], { malformed: false, truncated: false });
 
 class JsonFields implements ParsedFields {
   readonly kind = 'json';

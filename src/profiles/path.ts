@@ -38,14 +38,16 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function canonicalTarget(rawTarget: string): CanonicalTarget | RefusedTarget {
   if (!rawTarget.startsWith('/')) return { refused: 'not-origin-form' };
   if (rawTarget.length > MAX_TARGET) return { refused: 'too-long' };
+  if (PLAIN.test(rawTarget)) return { path: rawTarget, query: '', target: rawTarget };
   if (rawTarget.includes('#')) return { refused: 'fragment' };
   if (hasControls(rawTarget)) return { refused: 'control' };
   const mark = rawTarget.indexOf('?');
   const rawPath = mark < 0 ? rawTarget : rawTarget.slice(0, mark);
   const query = mark < 0 ? '' : asciiOnly(rawTarget.slice(mark + 1));
-  const path = decodePath(rawPath);
+  const isPlain = PLAIN.test(rawPath);
+  const path = isPlain ? rawPath : decodePath(rawPath);
   if (typeof path !== 'string') return path;
-  const encoded = path === rawPath && PLAIN.test(path) ? path : encodePath(path);
+  const encoded = isPlain ? path : encodePath(path);
   return { path, query, target: query === '' ? encoded : `${encoded}?${query}` };
 }
 
@@ -58,6 +60,18 @@ export function isRefused(target: CanonicalTarget | RefusedTarget): target is Re
  * and dots that Windows drops at the end of a name. Rules that close match this; rules that open never do.
  */
 export function widest(path: string): string {
+  if (path !== lastAsked) {
+    lastWidest = widen(path);
+    lastAsked = path;
+  }
+  return lastWidest;
+}
+
+/** Every rule of a profile asks for the same path, one after the other. */
+let lastAsked = '/';
+let lastWidest = '/';
+
+function widen(path: string): string {
   let text = path;
   for (let round = 0; round < 4 && text.includes('%'); round++) text = decodeLeniently(text);
   return text.toLowerCase().split('/').map(withoutTail).join('/');
@@ -72,7 +86,6 @@ function withoutTail(segment: string): string {
 
 function decodePath(rawPath: string): string | RefusedTarget {
   if (rawPath.includes('\\')) return { refused: 'separator' };
-  if (PLAIN.test(rawPath)) return rawPath;
   if (/%(?![0-9a-f]{2})/i.test(rawPath)) return { refused: 'encoding' };
   if (/%(?:2f|5c)/i.test(rawPath)) return { refused: 'separator' };
   let path: string;

@@ -1,4 +1,5 @@
 /** Who is on the other end? Only the socket, or what a configured proxy says of it, counted from the right (T7, attack 70). Pure. */
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 export type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -18,6 +19,7 @@ export function isInside(address: string, networks: readonly Network[]): boolean
 
 /** The address in one spelling: an IPv4 address that came mapped into IPv6 is the IPv4 address. */
 export function plainAddress(address: string | undefined): string {
+  if (address !== undefined && isIPv4(address)) return address; // it has one spelling only, and nearly every request is one
   if (address === undefined || !ipaddr.isValid(address)) return 'unknown';
   return ipaddr.process(address).toString();
 }

@@ -6,11 +6,28 @@ import type { IncomingMessage } from 'node:http';
 import { type CanonicalTarget, canonicalTarget, isRefused } from '../profiles/path.ts';
 import { clientAddress, isInside, type Network, plainAddress } from './client.ts';
 
-export interface ScopeRules {
-  /** `https://lucy.example.com` */
-  readonly publicUrl: URL;
+/** What a scope is read by; taken apart once per configuration, since a `URL` is taken apart anew at each question. */
+export class ScopeRules {
   readonly trustedProxies: readonly Network[];
-  isPublicHost(host: string): boolean;
+  readonly isPublicHost: (host: string) => boolean;
+  /** Our own host, as browsers write it. */
+  readonly host: string;
+  /** The same with its port, which a client may write although it is the usual one. */
+  readonly hostAndPort: string;
+  readonly hostName: string;
+  readonly port: string;
+  readonly proto: 'http' | 'https';
+
+  /** @param publicUrl `https://lucy.example.com` */
+  constructor(publicUrl: URL, trustedProxies: readonly Network[], isPublicHost: (host: string) => boolean) {
+    this.trustedProxies = trustedProxies;
+    this.isPublicHost = isPublicHost;
+    this.host = publicUrl.host;
+    this.hostName = publicUrl.hostname;
+    this.proto = publicUrl.protocol === 'https:' ? 'https' : 'http';
+    this.port = publicUrl.port === '' ? usualPort(this.proto) : publicUrl.port;
+    this.hostAndPort = `${this.hostName}:${this.port}`;
+  }
 }
 
 export interface Scope {
@@ -41,13 +58,13 @@ export function readScope(req: IncomingMessage, rules: ScopeRules): Scope | Scop
   const target = rawTarget === undefined ? undefined : canonicalTarget(rawTarget);
   if (target === undefined || isRefused(target)) return 'bad-request';
 
-  const hostName = host.replace(/:\d+$/, '');
-  const { publicUrl, trustedProxies } = rules;
-  const isOwn = host === publicUrl.host || host === `${publicUrl.hostname}:${portOf(publicUrl)}`;
+  const isOwn = host === rules.host || host === rules.hostAndPort;
+  const hostName = isOwn ? rules.hostName : host.replace(/:\d+$/, '');
   const onPublicHost = !isOwn && rules.isPublicHost(hostName);
   if (!isOwn && !onPublicHost) return 'wrong-host';
 
-  const proto = isOwn ? (publicUrl.protocol === 'https:' ? 'https' : 'http') : protoOf(req, trustedProxies);
+  const { trustedProxies } = rules;
+  const proto = isOwn ? rules.proto : protoOf(req, trustedProxies);
   return {
     target,
     host,
@@ -55,7 +72,7 @@ export function readScope(req: IncomingMessage, rules: ScopeRules): Scope | Scop
     onPublicHost,
     client: clientAddress(req.socket.remoteAddress, single(req.headers['x-forwarded-for']), trustedProxies),
     proto,
-    port: isOwn ? portOf(publicUrl) : (/:(\d+)$/.exec(host)?.[1] ?? (proto === 'https' ? '443' : '80')),
+    port: isOwn ? rules.port : (/:(\d+)$/.exec(host)?.[1] ?? usualPort(proto)),
     isNavigation: isNavigation(req),
   };
 }
@@ -87,9 +104,8 @@ function originForm(url: string, host: string): string | undefined {
   return match !== null && match[1]?.toLowerCase() === host ? match[2] : undefined;
 }
 
-function portOf(url: URL): string {
-  if (url.port !== '') return url.port;
-  return url.protocol === 'https:' ? '443' : '80';
+function usualPort(proto: 'http' | 'https'): string {
+  return proto === 'https' ? '443' : '80';
 }
 
 function protoOf(req: IncomingMessage, trusted: readonly Network[]): 'http' | 'https' {

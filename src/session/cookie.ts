@@ -2,7 +2,7 @@
  * The two kinds of cookies a browser may send us: ours, and names on the readable list. Nothing else is ever looked at,
  * and a doubtful one counts as none (I2, I6; attacks "PHP cookie-name mangling", "duplicate cookies", "broken cookie").
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** 256 random bits in base64url (security: ASVS 7.2.3 asks 128). */
 const SESSION_ID = /^[A-Za-z0-9_-]{43}$/;
@@ -86,5 +86,5 @@ export function clearOwnCookie(ownName: string): string {
 
 /** What the store knows of a session id; the id itself is only in the browser. */
 export function sessionKey(id: string): string {
-  return createHash('sha256').update(id).digest('base64url');
+  return hash('sha256', id, 'base64url');
 }

@@ -48,7 +48,7 @@ export interface Forwarding {
   /** Complete and rebuilt; see request-headers.ts. */
   readonly headers: FlatHeaders;
   /** Bytes of the body that were read already; the rest is streamed from `req` unless `bodyComplete`. */
-  readonly bodyRead?: Buffer;
+  readonly bodyRead?: Buffer | undefined;
   readonly bodyComplete?: boolean;
   /** Called once, when the head of the answer is here and before a byte of it is sent. `taken`: the caller answers himself. */
   onHead(head: AnswerHead): HeadRuling;
