@@ -1,7 +1,8 @@
 /**
  * Users and their factors: a lowdb database in one JSON file, each record sealed, replaced whole and durably with every batch
  * of changes. A file that is not exactly what was written stops the start; it never reads as "nobody has a factor" (I9,
- * attack "store damaged"). Right up to about 1 000 identities: the whole file is written for each batch.
+ * attack "store damaged"). Right up to about 1 000 identities: the whole file is written for each batch, and from there on
+ * the operator is told once in each run.
  */
 import { readFile } from 'node:fs/promises';
 import { type Adapter, Low } from 'lowdb';
@@ -18,27 +19,43 @@ export interface OpenedUsers {
   readonly hasOldKeys: boolean;
 }
 
+/**
+ * From so many identities on, another kind of store is worth the trouble: at 1 000 a change of one takes about 10 to 30 ms and
+ * stops everything else for 3 to 7 of them; at 10 000 it is ten times that (bench/store.ts).
+ */
+export const MANY_USERS = 1_000;
+
 export class LowdbUsers implements Medium<UserRecord> {
   readonly #keys: Keys;
   readonly #adapter: DurableAdapter;
   readonly #database: Low<Rows>;
+  readonly #onMany: (users: number) => void;
+  #told = false;
 
-  private constructor(path: string, keys: Keys) {
+  private constructor(path: string, keys: Keys, onMany: (users: number) => void) {
     this.#keys = keys;
+    this.#onMany = onMany;
     this.#adapter = new DurableAdapter(path, keys);
     this.#database = new Low(this.#adapter, new Map());
   }
 
   /**
    * @param mayBeMissing the store has never kept users: begin with an empty file.
+   * @param onMany told once when there are {@link MANY_USERS} or more.
    * @throws StoreError `damaged`, `wrong-key`, `unreadable` or `unwritable`
    */
-  static async open(path: string, keys: Keys, mayBeMissing: boolean): Promise<OpenedUsers> {
-    const medium = new LowdbUsers(path, keys);
+  static async open(
+    path: string,
+    keys: Keys,
+    mayBeMissing: boolean,
+    onMany: (users: number) => void,
+  ): Promise<OpenedUsers> {
+    const medium = new LowdbUsers(path, keys, onMany);
     const records = await medium.#adapter.load();
     if (records !== 'missing') await medium.#database.read();
     else if (mayBeMissing) await medium.#database.write();
     else throw await damaged(path, 'is missing although the store was in use');
+    medium.#count();
     const hasOldKeys = [...medium.#database.data.values()].some((sealed) => !keys.isCurrent(sealed));
     return { medium, records: records === 'missing' ? new Map() : records, hasOldKeys };
   }
@@ -50,6 +67,7 @@ export class LowdbUsers implements Medium<UserRecord> {
       else next.set(identity, sealUser(this.#keys, identity, record));
     }
     await this.#replace(next);
+    this.#count();
   }
 
   async rewrite(records: ReadonlyMap<string, UserRecord>): Promise<void> {
@@ -69,6 +87,13 @@ export class LowdbUsers implements Medium<UserRecord> {
 
   async close(): Promise<void> {
     // There is nothing open between two writes.
+  }
+
+  #count(): void {
+    const { size } = this.#database.data;
+    if (this.#told || size < MANY_USERS) return;
+    this.#told = true;
+    this.#onMany(size);
   }
 
   /** The database holds what is on the disk: after a failure that is what it held before. */

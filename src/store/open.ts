@@ -40,9 +40,14 @@ export type StoreNote =
   /** An unfinished write of a gateway that was killed; nothing in it was confirmed. */
   | { readonly note: 'torn-write-removed'; readonly collection: 'sessions' | 'counters'; readonly bytes: number }
   | { readonly note: 'sealed-with-new-key' }
+  /** It works, and becomes slow. */
+  | { readonly note: 'many-users'; readonly users: number; readonly advice: string }
   /** Updates are refused until `recovered`, or for good when the code is `locked`. */
   | { readonly note: 'trouble'; readonly code: StoreError['code']; readonly message: string }
   | { readonly note: 'recovered' };
+
+const MANY =
+  'every change of a user writes all of them anew and holds up requests meanwhile; move to Redis: lucy-2fa store copy, docs/deployment.md';
 
 /** @throws StoreError with one sentence for the operator */
 export async function openStore(options: StoreOptions): Promise<Store> {
@@ -105,7 +110,9 @@ async function openFiles(options: StoreOptions): Promise<OpenedFiles> {
   const manifest = await manifestOf(folder, keys);
   const isNew = (name: CollectionName): boolean => !manifest.collections.includes(name);
 
-  const users = await LowdbUsers.open(join(folder, 'users.json'), keys, isNew('users'));
+  const users = await LowdbUsers.open(join(folder, 'users.json'), keys, isNew('users'), (count) =>
+    options.onNote?.({ note: 'many-users', users: count, advice: MANY }),
+  );
   const sessions = await openJournal(options, 'sessions', isSessionRecord, isNew('sessions'));
   let counters: OpenedJournal<CounterRecord> | undefined;
   try {

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openKeys } from '../../src/store/keys.ts';
+import { MANY_USERS } from '../../src/store/lowdb-users.ts';
 import { hasStore, openStore } from '../../src/store/open.ts';
 import { TestClock } from '../fakes/clock.ts';
 import { contract } from './contract.ts';
@@ -13,6 +14,26 @@ contract('lowdb', async () => openIn(await newFolder()));
 const FOREVER = Number.MAX_SAFE_INTEGER;
 
 describe('the embedded store', () => {
+  it('says once that there are too many users for it, when they come and at each start', async () => {
+    const folder = await newFolder();
+    const { store, notes } = await openIn(folder);
+    const add = (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, (_, n) => `user${from + n}`).map((name) =>
+          store.users.update(name, () => ({ write: user(name), result: undefined })),
+        ),
+      );
+    const said = (all: readonly { note: string }[]) => all.filter(({ note }) => note === 'many-users');
+    await add(0, MANY_USERS - 1);
+    expect(said(notes)).toEqual([]);
+    await add(MANY_USERS - 1, MANY_USERS);
+    await add(MANY_USERS, MANY_USERS + 1);
+    expect(said(notes)).toEqual([expect.objectContaining({ users: MANY_USERS })]);
+    await store.close();
+    const again = await openIn(folder);
+    expect(said(again.notes)).toEqual([expect.objectContaining({ users: MANY_USERS + 1 })]);
+  });
+
   it('keeps users, sessions and counters over close and reopen, and forgets what was removed', async () => {
     const folder = await newFolder();
     const first = await openIn(folder);
