@@ -1,5 +1,5 @@
 /** docs/performance.md: what was measured and how, around the tables of one run. */
-import type { Measured } from './measured.ts';
+import { goalsOf, type Measured } from './measured.ts';
 import { figureTable, goalTable, otherTables } from './tables.ts';
 
 export function documentOf(measured: Measured): string {
@@ -18,7 +18,7 @@ export function documentOf(measured: Measured): string {
     'CPU for each answered request, as ratios within the run, unless the row says otherwise. The gateway has a verified session;',
     '`http-proxy` and nginx check nothing.',
     '',
-    ...goalTable(measured),
+    ...goalTable(goalsOf(measured)),
     '',
     '## How it was measured',
     '',
@@ -67,6 +67,8 @@ const READING = `## How to read it
 - A refusal costs the application nothing: it never hears of it.
 - The sessions of the \`lowdb\` kind are in the memory of the process, and a journal is written behind; no proxied request waits
   for the disk. All of the sessions above were used once after the start, so that each holds its open jar.
+- The embedded store writes the whole directory of users for each change: the event loop stands still meanwhile, and every
+  request with it. Sessions go to the journal, and do not depend on the number of users.
 - A login takes a new connection for each of its requests, and includes the answers of the application.
 
 To repeat it: \`npm run bench\` (a quarter of an hour), \`npm run bench -- --quick\` (two minutes, prints and writes nothing),

@@ -4,6 +4,7 @@ import type { LoginFigures } from './logins.ts';
 import type { Figures } from './rounds.ts';
 import { type Goal, RATIO_GOALS, type Scenario } from './scenarios.ts';
 import type { SessionFigures } from './sessions.ts';
+import type { StoreFigures } from './store.ts';
 import type { WorkerFigures } from './workers.ts';
 
 export interface Measured {
@@ -20,6 +21,7 @@ export interface Measured {
   readonly logins?: LoginFigures;
   readonly coldStart?: readonly ColdStart[];
   readonly sessions: readonly { readonly store: string; readonly figures: SessionFigures }[];
+  readonly store?: StoreFigures;
   readonly workers?: WorkerFigures;
 }
 

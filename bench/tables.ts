@@ -1,14 +1,15 @@
 /** The figures of a run as Markdown tables, which are also what is printed. */
-import { goalsOf, MB, type Measured, verdict } from './measured.ts';
+import { MB, type Measured, verdict } from './measured.ts';
 import type { Figures } from './rounds.ts';
 import type { Goal } from './scenarios.ts';
+import type { StoreFigures } from './store.ts';
 
-export function goalTable(measured: Measured): string[] {
+export function goalTable(goals: readonly Goal[]): string[] {
   const show = (goal: Goal, value: number): string =>
     goal.unit === 'MB' ? `${Math.round(value)} MB` : `${value.toFixed(2)}`;
   return table(
     ['what', 'measured', 'goal', 'stretch', ''],
-    goalsOf(measured).map((goal) => [
+    goals.map((goal) => [
       goal.what,
       goal.value === undefined ? '-' : show(goal, goal.value),
       `${goal.atLeast === true ? '≥' : '≤'} ${show(goal, goal.goal)}`,
@@ -55,7 +56,7 @@ export function figureTable(figures: readonly Figures[]): string[] {
 }
 
 export function otherTables(measured: Measured): string[] {
-  const { logins, coldStart, sessions, workers } = measured;
+  const { logins, coldStart, sessions, store, workers } = measured;
   const lines: string[] = [];
   if (logins !== undefined) {
     lines.push('', '### Login', '');
@@ -90,10 +91,32 @@ export function otherTables(measured: Measured): string[] {
       ),
     );
   }
+  if (store !== undefined) lines.push(...storeTables(store));
   if (workers !== undefined) {
     lines.push('', '### Workers', '', ...figureTable([workers.one, workers.two]));
   }
   return lines;
+}
+
+function storeTables({ directory, journal }: StoreFigures): string[] {
+  return [
+    '',
+    '### The embedded store',
+    '',
+    ...table(
+      ['users', 'ms an update', 'event loop blocked, median ms', 'longest ms', 'updates/s, 50 at once'],
+      directory.map((it) => [
+        it.users.toString(),
+        ...[it.updateMs, it.blockMs, it.longestBlockMs].map(one),
+        Math.round(it.updatesPerSecond).toString(),
+      ]),
+    ),
+    '',
+    ...table(
+      ['callers at once', 'session updates/s', 'ms an update'],
+      journal.map((it) => [it.callers.toString(), Math.round(it.updatesPerSecond).toString(), it.updateMs.toFixed(2)]),
+    ),
+  ];
 }
 
 function one(value: number): string {
