@@ -4,10 +4,12 @@
  */
 import { condition, hasBody } from './conditions.ts';
 import { compileForbiddenInQuery, compileReadable, compileRolling, compileSessionName } from './cookies.ts';
+import { NO_FIELDS } from './fields.ts';
 import { compileIdentity } from './identity.ts';
 import { compileJudge, compileLoginRequest, compileOracle, matchLogins, strayLogin } from './login.ts';
 import { anyOf, hostMatcher } from './patterns.ts';
 import type { Profile, RouteAnswer, RouteQuestion } from './profile.ts';
+import { remembered } from './remember.ts';
 import { compileRoute, methodMatcher, type PlaceMatcher, pathMatcher } from './routes.ts';
 import { type ProfileData, profileSchema } from './schema.ts';
 import { compileSignOut } from './sign-out.ts';
@@ -65,6 +67,29 @@ export function compileProfile(data: ProfileData): Profile {
     return routeClass !== 'login' && mightBeLogin(question) ? 'protected' : routeClass;
   };
 
+  const route = (question: RouteQuestion): RouteAnswer => {
+    const login = matchLogins(logins, question);
+    const isOracle = oracles.some((oracle) => oracle.matches(question, login !== undefined));
+    const routeClass = question.onPublicHost
+      ? onPublicHost(question)
+      : onOwnHost(question, login !== undefined || isOracle);
+    const answer = { class: routeClass, isLogout: isLogout(question), isOracle };
+    const told = login ?? (question.onPublicHost ? undefined : strayLogin(logins, question));
+    return told === undefined ? answer : { ...answer, login: told };
+  };
+
+  // Most of what browsers ask for is a GET of a path and nothing besides; unless a rule wants to know who asks, host and path
+  // say everything.
+  const asksWho = data.routes.some((rule) => rule.from !== undefined);
+  const isBare = ({ method, query, form, onPublicHost, host }: RouteQuestion): boolean =>
+    method === 'GET' && query === NO_FIELDS && form === undefined && host !== undefined && !onPublicHost && !asksWho;
+  const bareRoute = remembered((host) =>
+    remembered((path) => {
+      const bare = { method: 'GET', query: NO_FIELDS, form: undefined, onPublicHost: false, client: '' };
+      return route({ ...bare, path, host });
+    }),
+  );
+
   return {
     name: data.name,
     home: data.home,
@@ -73,16 +98,7 @@ export function compileProfile(data: ProfileData): Profile {
     isPublicHost: anyOf(data.hosts.public.map(hostMatcher)),
     readsBody: (method, path) =>
       hasBody(method) && (data.access === 'public' || bodyPlaces.some((place) => place.wide(path))),
-    route(question) {
-      const login = matchLogins(logins, question);
-      const isOracle = oracles.some((oracle) => oracle.matches(question, login !== undefined));
-      const routeClass = question.onPublicHost
-        ? onPublicHost(question)
-        : onOwnHost(question, login !== undefined || isOracle);
-      const answer = { class: routeClass, isLogout: isLogout(question), isOracle };
-      const told = login ?? (question.onPublicHost ? undefined : strayLogin(logins, question));
-      return told === undefined ? answer : { ...answer, login: told };
-    },
+    route: (question) => (isBare(question) ? bareRoute(question.host ?? '')(question.path) : route(question)),
     judge: compileJudge(data.login),
     whoami: data.whoami === undefined ? undefined : compileWhoami(data.whoami, identify),
     signOut: compileSignOut(data),

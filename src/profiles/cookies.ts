@@ -1,13 +1,14 @@
 /** Which names may travel and which may not. Cookies are compared as browsers write them, queries as PHP reads them. */
 import type { LoginRequest } from './login.ts';
 import { anyOf, nameMatcher, phpName } from './patterns.ts';
+import { remembered } from './remember.ts';
 import type { ProfileData } from './schema.ts';
 
 export function compileReadable(cookies: ProfileData['cookies']): (cookie: string) => boolean {
   const listed = anyOf(cookies.readable.map(nameMatcher));
   const sessions = new Set(cookies.session.map(phpName));
   // A readable list that is too wide must not open the vault to the one cookie that matters (I2).
-  return (cookie) => listed(cookie) && !sessions.has(phpName(cookie));
+  return remembered((cookie) => listed(cookie) && !sessions.has(phpName(cookie)));
 }
 
 export function compileRolling(cookies: ProfileData['cookies']): (cookie: string) => boolean {

@@ -129,7 +129,8 @@ class UrlencodedFields implements ParsedFields {
   }
 }
 
-const NO_FIELDS = new UrlencodedFields([], [], { malformed: false, truncated: false });
+/** What an empty query holds; always this object. */
+export const NO_FIELDS: ParsedFields = new UrlencodedFields([], [], { malformed: false, truncated: false });
 
 class JsonFields implements ParsedFields {
   readonly kind = 'json';
