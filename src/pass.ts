@@ -280,7 +280,7 @@ class Passing implements Forwarding {
       path: this.#way.scope.target.path,
       reason: reasonOf(error.cause),
     });
-    this.#refuse(error.code === 'timeout' ? 'upstream-timeout' : 'upstream-unreachable');
+    this.#refuse(pageOfFailure(error));
   }
 
   #land(): void {
@@ -302,6 +302,12 @@ class Passing implements Forwarding {
   #detach(session: LiveSession): void {
     if (this.#running !== undefined) this.#parts.sessions.detach(session, this.#running);
   }
+}
+
+/** The page for an application that did not answer. */
+export function pageOfFailure({ code }: UpstreamError): GatePage {
+  if (code === 'busy') return 'upstream-busy';
+  return code === 'timeout' ? 'upstream-timeout' : 'upstream-unreachable';
 }
 
 /** Redirects that name the application's own address, or ours without TLS, lead to ours instead; nothing else is touched. */

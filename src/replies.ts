@@ -8,7 +8,7 @@ import { type Log, reasonOf } from './log.ts';
 import { addReadable } from './login/absorb.ts';
 import type { Accepted } from './login/accept.ts';
 import { Superseded } from './login/exchange.ts';
-import { localRedirects } from './pass.ts';
+import { localRedirects, pageOfFailure } from './pass.ts';
 import { redirect } from './request/answers.ts';
 import { setOwnCookie } from './session/cookie.ts';
 import { SessionGone, type Sessions } from './session/sessions.ts';
@@ -100,7 +100,7 @@ export class Replies {
     const asPage = req.headers['sec-fetch-mode'] === 'navigate' || req.headers.accept?.includes('text/html') === true;
     if (error instanceof UpstreamError) {
       this.#parts.log.warn('upstream_failed', { code: error.code, reason: reasonOf(error) });
-      return this.refuse(req, res, error.code === 'timeout' ? 'upstream-timeout' : 'upstream-unreachable', asPage);
+      return this.refuse(req, res, pageOfFailure(error), asPage);
     }
     if (error instanceof SessionGone || error instanceof Superseded)
       return this.refuse(req, res, 'session-ended', asPage);

@@ -174,11 +174,13 @@ async function openChecked(
   withoutUpstream: boolean,
   log: Log,
 ): Promise<Upstream> {
-  const { url, ca, pin, servername, timeouts, connections } = config.upstream;
+  const { url, ca, pin, servername, timeouts, connections, queue } = config.upstream;
   const upstream = openUpstream({
     url,
     clock,
     connections,
+    queue,
+    queueTimeoutMs: timeouts.queue,
     connectTimeoutMs: timeouts.connect,
     headersTimeoutMs: timeouts.headers,
     ...(ca === undefined ? {} : { ca }),

@@ -34,7 +34,6 @@ export function http2Side(
   stalls: Stalls,
 ): Http2Side {
   const sessions = new Set<ServerHttp2Session>();
-  const sockets = new Set<TLSSocket>();
   const server: Http2Server<
     typeof IncomingMessage,
     typeof ServerResponse,
@@ -78,18 +77,12 @@ export function http2Side(
     });
   });
   return {
-    accept(socket) {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      server.emit('connection', socket);
-    },
+    accept: (socket) => void server.emit('connection', socket),
     drain() {
       for (const session of sessions) session.close();
     },
     destroy() {
       for (const session of sessions) session.destroy();
-      // A session waits for its last frames to be read; whoever went away never reads them.
-      for (const socket of sockets) socket.destroy();
     },
   };
 }

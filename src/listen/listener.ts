@@ -45,6 +45,7 @@ export class Listener {
   readonly #clock: Clock;
   readonly #stalls: Stalls;
   readonly #tunnels = new Set<Duplex>();
+  readonly #sockets = new Set<Socket>();
   readonly #http2: ReturnType<typeof http2Side> | undefined;
 
   constructor(handlers: Handlers, { clock, http2, isExempt, limits, log, pair }: ListenerOptions) {
@@ -82,8 +83,15 @@ export class Listener {
         this.#watch(socket);
         return false;
       });
+      // Nothing can be said to a client whose handshake failed; node:https would try.
+      server.removeAllListeners('tlsClientError');
+      server.on('tlsClientError', (_error, socket) => socket.destroy());
       this.#server = server;
     }
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     // One more than is allowed, so that what Node drops silently is seen.
     this.#server.maxHeadersCount = limits.headers + 1;
     this.#server.on('checkContinue', onRequest);
@@ -146,9 +154,10 @@ export class Listener {
 
   #end(): void {
     this.#stalls.stop();
-    for (const tunnel of this.#tunnels) tunnel.destroy();
     this.#http2?.destroy();
     this.#server.closeAllConnections();
+    // What Node does not count: tunnels, handshakes that did not end, sessions whose last frames nobody reads.
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #watch(socket: Socket): void {

@@ -85,7 +85,7 @@ class Asking implements Dispatcher.DispatchHandler {
       if (length > this.#question.maxBytes && this.#request.method !== 'HEAD' && status !== 304) {
         this.#fail(new UpstreamError('too-large'));
       }
-      if (status === 304) this.onComplete(); // as in forward.ts: its length is not that of a body
+      if (status === 304) this.#completed(); // as in forward.ts: its length is not that of a body
     } catch (error) {
       this.#fail(failureOf(error));
     }
@@ -101,6 +101,11 @@ class Asking implements Dispatcher.DispatchHandler {
   }
 
   onComplete(): void {
+    this.#line.left();
+    this.#completed();
+  }
+
+  #completed(): void {
     if (this.#over || this.#head === undefined) return;
     this.#over = true;
     this.#forget();
@@ -108,6 +113,7 @@ class Asking implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
+    this.#line.left();
     if (this.#over) return;
     if (mayRepeat(this.#request, this.#repeats, this.#answered, error)) {
       this.#repeats += 1;

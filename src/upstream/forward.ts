@@ -104,7 +104,7 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
         this.#hold(head, ruling.hold);
       }
       // undici takes the length in a 304, which is that of the page not sent, for a body that is missing.
-      if (status === 304) this.onComplete();
+      if (status === 304) this.#completed();
     } catch (error) {
       this.#refuse(error);
     }
@@ -120,8 +120,13 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
     return !this.#paused;
   }
 
-  /** Trailers are dropped: nobody has judged them. */
   onComplete(): void {
+    this.#line.left();
+    this.#completed();
+  }
+
+  /** Trailers are dropped: nobody has judged them. */
+  #completed(): void {
     if (this.#complete) return;
     this.#complete = true;
     if (this.#state !== 'sending') return;
@@ -130,6 +135,7 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
   }
 
   onError(error: Error): void {
+    this.#line.left();
     if (this.#stopped || this.#complete) return;
     if (this.#state === 'asking' && mayRepeat(this.#request, this.#repeats, this.#answered, error)) {
       this.#repeats += 1;

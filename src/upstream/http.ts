@@ -14,6 +14,10 @@ export interface UpstreamOptions extends TlsRules {
   readonly url: string;
   /** Most connections at a time, tunnels not counted. Default 256. */
   readonly connections?: number;
+  /** Most requests that wait for one of them; more fail with `busy`. Default 1024. */
+  readonly queue?: number;
+  /** How long one may wait before it fails with `busy`. Default 10 s. */
+  readonly queueTimeoutMs?: number;
   /** Default 10 s. */
   readonly connectTimeoutMs?: number;
   /** How long the application may take to begin its answer. Default 600 s. */
@@ -40,6 +44,8 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   };
   const line = new Line(dialler, {
     connections: options.connections ?? 256,
+    queue: options.queue ?? 1_024,
+    queueTimeoutMs: options.queueTimeoutMs ?? 10_000,
     headersTimeoutMs: options.headersTimeoutMs ?? 600_000,
   });
   const holdBytes = options.holdBytes ?? 1_048_576;

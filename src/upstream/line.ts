@@ -1,10 +1,25 @@
 /** The pooled connections to the application, shared by `forward` and `ask`. It knows when a request may be sent twice. */
 import { type Dispatcher, Pool } from 'undici';
+import type { Clock } from '../clock.ts';
 import { type Dialler, dial, diedIdle } from './dial.ts';
+import { UpstreamError } from './upstream.ts';
 
 export interface LineOptions {
   readonly connections: number;
+  /** Most requests that wait for a connection, and how long each may, in ms. */
+  readonly queue: number;
+  readonly queueTimeoutMs: number;
   readonly headersTimeoutMs: number;
+}
+
+/** Who sends. Each `send` is followed by one `onComplete` or `onError`, and each of them by `left`. */
+type Sender = Dispatcher.DispatchHandler & { onError(error: Error): void };
+
+interface Waiting {
+  readonly request: Request;
+  readonly repeats: number;
+  readonly sender: Sender;
+  readonly cancel: () => void;
 }
 
 /** Options of undici that its types leave out. Without `servername` the name would follow each request's `Host`. */
@@ -24,6 +39,10 @@ export class Line {
   readonly #kept: Pool;
   readonly #fresh: Pool;
   readonly #servername: string;
+  readonly #options: LineOptions;
+  readonly #clock: Clock;
+  readonly #waiting = new Set<Waiting>();
+  #active = 0;
 
   constructor(dialler: Dialler, options: LineOptions) {
     const shared: Pool.Options = {
@@ -38,10 +57,42 @@ export class Line {
     this.#kept = new Pool(dialler.to.origin, { ...shared, pipelining: 1 });
     this.#fresh = new Pool(dialler.to.origin, { ...shared, pipelining: 0 });
     this.#servername = dialler.to.host;
+    this.#options = options;
+    this.#clock = dialler.clock;
   }
 
-  /** @param repeats how often the request was sent before. */
-  send(request: Request, repeats: number, handler: Dispatcher.DispatchHandler): void {
+  /** @param repeats how often the request was sent before. `busy` when no connection is free, none is in time, or too many wait. */
+  send(request: Request, repeats: number, sender: Sender): void {
+    this.#active += 1;
+    if (this.#active <= this.#options.connections) this.#dispatch(request, repeats, sender);
+    else if (this.#waiting.size >= this.#options.queue) sender.onError(new UpstreamError('busy'));
+    else this.#wait(request, repeats, sender);
+  }
+
+  /** A request that was sent is over: the next one may go. */
+  left(): void {
+    this.#active -= 1;
+    // Those that wait are counted as active as well.
+    if (this.#waiting.size === 0 || this.#active - this.#waiting.size >= this.#options.connections) return;
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      next.cancel();
+      this.#dispatch(next.request, next.repeats, next.sender);
+      return;
+    }
+  }
+
+  /** undici has a queue as well, which knows no end. */
+  #wait(request: Request, repeats: number, sender: Sender): void {
+    const cancel = this.#clock.after(this.#options.queueTimeoutMs, () => {
+      this.#waiting.delete(waiting);
+      sender.onError(new UpstreamError('busy'));
+    });
+    const waiting = { request, repeats, sender, cancel };
+    this.#waiting.add(waiting);
+  }
+
+  #dispatch(request: Request, repeats: number, sender: Sender): void {
     const options: Sending = {
       path: request.path,
       method: request.method,
@@ -49,11 +100,17 @@ export class Line {
       body: request.body ?? null,
       servername: this.#servername,
     };
-    (repeats < REPEATS ? this.#kept : this.#fresh).dispatch(options, handler);
+    (repeats < REPEATS ? this.#kept : this.#fresh).dispatch(options, sender);
   }
 
   /** Ends everything that still runs; whoever wants to wait for it does so before. */
   async close(): Promise<void> {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const { cancel, sender } of waiting) {
+      cancel();
+      sender.onError(new UpstreamError('unreachable'));
+    }
     await Promise.all([this.#kept.destroy(), this.#fresh.destroy()]);
   }
 }

@@ -9,6 +9,7 @@ export type UpstreamFailure =
   | 'unreachable' // no connection, or it broke before an answer began: 502
   | 'timeout' // no answer in time: 504
   | 'malformed' // an answer that is no HTTP: 502
+  | 'busy' // every connection is in use and too many wait, or one waited too long; nothing was sent: 503
   | 'too-large' // only `ask`: the answer is longer than the limit
   | 'aborted'; // the client went away, or the session ended
 

@@ -16,6 +16,8 @@ export interface PageText {
   readonly sentences: readonly string[];
   readonly ways: readonly WayOn[];
   readonly log: LogLevel;
+  /** When to try again, unless the refusal itself knows better. */
+  readonly retryAfterMs?: number;
 }
 
 export const PAGES = {
@@ -118,6 +120,14 @@ export const PAGES = {
     sentences: ['It may be busy. What you sent may still have been carried out.', 'Try again in a minute.'],
     ways: ['again'],
     log: 'error',
+  },
+  'upstream-busy': {
+    status: 503,
+    title: 'The application is busy',
+    sentences: ['It has more to do than it can take, and what you sent did not reach it.', 'Try again in a moment.'],
+    ways: ['again'],
+    log: 'warn',
+    retryAfterMs: 5_000,
   },
   'store-unavailable': {
     status: 503,

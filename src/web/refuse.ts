@@ -22,25 +22,26 @@ export function createRefuse(options: Pick<WebOptions, 'site' | 'log'>, render: 
     }
     const site = options.site();
     const body = facts.asPage ? htmlOf(text, facts, site, render, options) : problemOf(page, text, facts);
-    write(req, res, text.status, facts, site, body);
+    write(req, res, text, facts, site, body);
   };
 }
 
 function write(
   req: IncomingMessage,
   res: ServerResponse,
-  status: number,
+  { status, ...text }: PageText,
   facts: Facts,
   site: Site,
   body: { readonly type: string; readonly text: string },
 ): void {
+  const retryAfterMs = facts.retryAfterMs ?? text.retryAfterMs;
   for (const name of res.getHeaderNames()) res.removeHeader(name); // nothing half-built leaks
   for (const [name, value] of Object.entries(pageHeaders(site.publicUrl))) res.setHeader(name, value);
   res.setHeader('Content-Type', body.type);
   res.setHeader('Content-Length', Buffer.byteLength(body.text));
   res.setHeader('Vary', 'Accept, Sec-Fetch-Mode');
-  if (facts.retryAfterMs !== undefined) {
-    res.setHeader('Retry-After', String(Math.max(1, Math.ceil(facts.retryAfterMs / 1000))));
+  if (retryAfterMs !== undefined) {
+    res.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   }
   if (facts.setCookie !== undefined) res.setHeader('Set-Cookie', facts.setCookie);
   // What the client still sends is not read; the connection cannot be used for anything else. A request without a body is

@@ -78,6 +78,7 @@ export type GatePage =
   | 'session-ended' // 401: the session ended while the request was on its way
   | 'upstream-unreachable' // 502
   | 'upstream-timeout' // 504
+  | 'upstream-busy' // 503, with Retry-After: nothing was sent to the application
   | 'store-unavailable' // 503
   | 'internal'; // 500
 

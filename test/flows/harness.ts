@@ -15,7 +15,7 @@ import { Source } from '../../src/profiles/source.ts';
 import { isInside, parseNetwork } from '../../src/request/client.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
-import { openUpstream } from '../../src/upstream/http.ts';
+import { openUpstream, type UpstreamOptions } from '../../src/upstream/http.ts';
 import { FakeBrowser, type Page } from '../fakes/browser.ts';
 import { TestClock } from '../fakes/clock.ts';
 import { RoundRobin } from '../fakes/round-robin.ts';
@@ -32,7 +32,9 @@ export interface HarnessOptions {
   /** Several gateways, each over its own store, with a round-robin in front of them. */
   readonly stores?: (clock: TestClock) => readonly Store[] | Promise<readonly Store[]>;
   readonly upstreamUrl?: string;
-  readonly upstream?: { readonly headersTimeoutMs?: number };
+  readonly upstream?: Partial<
+    Pick<UpstreamOptions, 'headersTimeoutMs' | 'connections' | 'queue' | 'queueTimeoutMs' | 'ca' | 'pin'>
+  >;
   readonly publicUrl?: string;
   readonly limits?: Partial<ListenerLimits>;
   /** With it the gateway speaks TLS, and HTTP/2 to whoever asks. */
