@@ -18,3 +18,6 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Milliseconds since some moment of this process: it never goes back, and nobody can set it. For what must not last too long. */
+export const steadyClock: Clock = { now: () => performance.now(), after: systemClock.after };
