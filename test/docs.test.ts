@@ -90,6 +90,7 @@ describe('names that documents and code share', () => {
       [...read(path).matchAll(/(MALLOC_[A-Z_]+)=(\d+)/g)].map(([, k, v]) => `${k}=${v}`);
     expect(settings('docker/Dockerfile')).toHaveLength(3);
     expect(settings('docker/lucy-2fa.service')).toEqual(settings('docker/Dockerfile'));
+    expect(settings('package.json')).toEqual(settings('docker/Dockerfile'));
     const decision = read('docs/decisions/0007-malloc-settings.md');
     for (const setting of settings('docker/Dockerfile')) {
       for (const half of setting.split('=')) expect(decision).toContain(half);

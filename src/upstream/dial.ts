@@ -40,16 +40,29 @@ export function dial(dialler: Dialler, callback: (error: Error | null, socket: S
     if (!waiting) return;
     waiting = false;
     cancel();
-    if (error !== null && !socket.destroyed) socket.destroy();
+    if (error !== null) {
+      trust?.forget();
+      if (!socket.destroyed) socket.destroy();
+    }
     callback(error, socket);
   };
   let socket: Socket;
   if (trust === undefined) {
     socket = connectPlain(where, () => settle(null));
   } else {
-    const secure: TLSSocket = connectSecure({ ...where, ...trust.options }, () =>
-      settle(trust.trusts(secure) ? null : new Error('the certificate of the upstream is not the pinned one')),
-    );
+    const session = trust.session();
+    const known = session === undefined ? {} : { session };
+    let isTrusted = false;
+    let found: Buffer | undefined; // comes before the handshake is over in TLS 1.2, and after it in 1.3
+    const secure: TLSSocket = connectSecure({ ...where, ...trust.options, ...known }, () => {
+      isTrusted = trust.trusts(secure);
+      if (isTrusted && found !== undefined) trust.remember(found);
+      settle(isTrusted ? null : new Error('the certificate of the upstream is not the pinned one'));
+    });
+    secure.on('session', (next: Buffer) => {
+      found = next;
+      if (isTrusted) trust.remember(next);
+    });
     socket = secure;
   }
   const cancel = clock.after(timeoutMs, () => settle(new Error('the upstream did not accept a connection in time')));

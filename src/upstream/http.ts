@@ -38,7 +38,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   }
   const dialler: Dialler = {
     to,
-    trust: to.secure ? trustOf(to.host, options) : undefined,
+    trust: to.secure ? trustOf(to.host, options, clock) : undefined,
     timeoutMs: options.connectTimeoutMs ?? 10_000,
     clock,
   };

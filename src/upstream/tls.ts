@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import type { Clock } from '../clock.ts';
 
 export interface TlsRules {
   /** PEM; replaces the CAs of the machine. */
@@ -37,12 +38,21 @@ export function matchesPin(certificate: Buffer, pin: Pin): boolean {
 
 export interface Trust {
   readonly options: ConnectionOptions;
+  /** The TLS session of an earlier connection that was trusted, for a short handshake; `undefined` for a full one. */
+  session(): Buffer | undefined;
+  /** Only for what a connection brings after it was trusted: a session proves the key of that connection, so a pin holds on. */
+  remember(session: Buffer): void;
+  /** After a connection failed or was not trusted: the next one makes a full handshake. */
+  forget(): void;
   /** The pin, asked once after the handshake (which checks the chain) and before a byte is sent. */
   trusts(socket: TLSSocket): boolean;
 }
 
+/** How long a session may be used again, in ms: name and chain are looked at in full handshakes only. */
+const SESSION_MS = 600_000;
+
 /** @throws TypeError for a bad pin. */
-export function trustOf(host: string, rules: TlsRules): Trust {
+export function trustOf(host: string, rules: TlsRules, clock: Clock): Trust {
   const pin = rules.pin === undefined ? undefined : parsePin(rules.pin);
   const name = rules.servername ?? host;
   // A pin without a CA is for self-signed certificates: the chain proves nothing there, the pin is the whole check.
@@ -54,10 +64,23 @@ export function trustOf(host: string, rules: TlsRules): Trust {
     ...(isIP(name) === 0 ? { servername: name } : {}),
     ...(rules.ca === undefined ? {} : { ca: rules.ca }),
   };
+  let kept: { readonly session: Buffer; readonly at: number } | undefined;
   return {
     options,
+    session() {
+      if (kept !== undefined && clock.now() - kept.at > SESSION_MS) kept = undefined;
+      return kept?.session;
+    },
+    remember(session) {
+      kept = { session, at: clock.now() };
+    },
+    forget() {
+      kept = undefined;
+    },
     trusts(socket) {
-      if (pin === undefined) return true;
+      // A session is offered only if its first connection was trusted, and only the holder of that key can take it up; Node
+      // has no certificate to show then.
+      if (pin === undefined || socket.isSessionReused()) return true;
       const certificate: Buffer | undefined = socket.getPeerCertificate().raw;
       return certificate !== undefined && matchesPin(certificate, pin);
     },

@@ -35,6 +35,8 @@ export interface GatewayOptions {
   /** The origin that people use, when it is not the gateway's own: a proxy of the test stands in front. */
   readonly publicUrl?: string;
   readonly port?: number;
+  /** PEM; with them the gateway itself speaks TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Further lines of YAML, top level. */
   readonly more?: string;
 }
@@ -67,7 +69,15 @@ export class GatewayProcess {
   static async prepare(options: GatewayOptions): Promise<GatewayProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'gateway-e2e-'));
     const port = options.port ?? (await freePort());
-    const gateway = new GatewayProcess(folder, port, options.publicUrl ?? `http://127.0.0.1:${port}`);
+    const gateway = new GatewayProcess(
+      folder,
+      port,
+      options.publicUrl ?? `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    );
+    if (options.tls !== undefined) {
+      await writeFile(join(folder, 'cert.pem'), options.tls.cert);
+      await writeFile(join(folder, 'key.pem'), options.tls.key, { mode: 0o600 });
+    }
     await writeFile(gateway.configPath, configText(gateway.origin, port, options), { mode: 0o600 });
     return gateway;
   }
@@ -203,7 +213,7 @@ export async function runCommand(args: readonly string[], cwd?: string): Promise
 function configText(publicUrl: string, port: number, options: GatewayOptions): string {
   const { authy } = options;
   return `# The gateway of a test. This comment must survive.
-listen: { host: 127.0.0.1, port: ${port} }
+listen: { host: 127.0.0.1, port: ${port}${options.tls === undefined ? '' : ', tls: { cert: cert.pem, key: key.pem }'} }
 publicUrl: ${publicUrl} # the address of the test
 upstream:
   url: ${options.upstream}

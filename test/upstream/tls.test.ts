@@ -1,11 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Server } from 'node:http';
 import { createServer } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { destination } from '../../src/upstream/destination.ts';
 import { openUpstream, type UpstreamOptions } from '../../src/upstream/http.ts';
 import { parsePin } from '../../src/upstream/tls.ts';
 import type { Question, Upstream } from '../../src/upstream/upstream.ts';
+import { TestClock } from '../fakes/clock.ts';
 import { ca, cert, key } from './certificates.ts';
 import { portOf } from './wire.ts';
 
@@ -81,6 +83,52 @@ test.each<[string, Omit<UpstreamOptions, 'url'>]>([
   await expect(upstream.ask(question)).rejects.toMatchObject({ code: 'unreachable' });
   expect(served).toEqual([]);
 });
+
+test.each<[string, 'TLSv1.2' | 'TLSv1.3']>([
+  ['TLS 1.2', 'TLSv1.2'],
+  ['TLS 1.3', 'TLSv1.3'],
+])(
+  'over %s a second connection resumes the session of the first, and the pin is asked all the same',
+  async (_, maxVersion) => {
+    const handshakes: boolean[] = [];
+    const server: Server = createServer({ cert, key, maxVersion }, (_req, res) => {
+      res.writeHead(200, { connection: 'close' });
+      res.end('ok');
+    });
+    server.on('secureConnection', (socket: TLSSocket) => handshakes.push(socket.isSessionReused()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const clock = new TestClock();
+    const upstream = openUpstream({ url: `https://127.0.0.1:${portOf(server)}`, ca, pin: ofKey, clock });
+    stops.push(async () => {
+      await upstream.close();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    });
+    for (let i = 0; i < 4; i += 1) expect((await upstream.ask(question)).body.toString()).toBe('ok');
+    expect(handshakes).toEqual([false, true, true, true]);
+    clock.advance(600_001);
+    await upstream.ask(question);
+    expect(handshakes.at(-1)).toBe(false);
+  },
+);
+
+test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'a session of an untrusted connection is never offered (%s)',
+  async (maxVersion) => {
+    const reused: boolean[] = [];
+    const server: Server = createServer({ cert, key, maxVersion }, (_req, res) => void res.end('ok'));
+    server.on('secureConnection', (socket: TLSSocket) => reused.push(socket.isSessionReused()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const upstream = openUpstream({ url: `https://127.0.0.1:${portOf(server)}`, pin: '00'.repeat(32) });
+    stops.push(async () => {
+      await upstream.close();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    });
+    for (let i = 0; i < 3; i += 1) await expect(upstream.ask(question)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(reused).not.toContain(true);
+  },
+);
 
 test.each(['', 'sha256/', 'sha256/abc', 'abcd', 'zz'.repeat(32), `${'00'.repeat(32)}00`, 'sha1/AAAA'])(
   'what is no pin (%j) stops the start instead of turning the check off',
