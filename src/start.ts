@@ -248,13 +248,31 @@ function warn(log: Log, warnings: readonly Problem[]): void {
 }
 
 /** Keys that are read once; a reload that changes them says so and keeps the old value. */
+const FIXED = {
+  limits: [
+    'headerBytes',
+    'headers',
+    'urlBytes',
+    'headersTimeout',
+    'bodyIdle',
+    'keepAlive',
+    'connections',
+    'connectionsPerAddress',
+  ],
+  upstream: ['url', 'ca', 'pin', 'servername', 'timeouts', 'connections', 'queue'],
+} as const;
+
 function unchangeable(before: LoadedConfig, after: LoadedConfig): string[] {
-  const keys = ['listen', 'publicUrl', 'store', 'secrets', 'management'] as const;
-  const changed: string[] = keys.filter(
-    (key) => JSON.stringify(before.config[key]) !== JSON.stringify(after.config[key]),
-  );
-  if (before.config.upstream.url !== after.config.upstream.url) changed.push('upstream.url');
-  return changed;
+  const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
+  const blocks = ['listen', 'publicUrl', 'store', 'secrets', 'management'] as const;
+  const { limits, upstream } = before.config;
+  return [
+    ...blocks.filter((key) => differs(before.config[key], after.config[key])),
+    ...FIXED.limits.filter((key) => differs(limits[key], after.config.limits[key])).map((key) => `limits.${key}`),
+    ...FIXED.upstream
+      .filter((key) => differs(upstream[key], after.config.upstream[key]))
+      .map((key) => `upstream.${key}`),
+  ];
 }
 
 function keepFixed(before: LoadedConfig, after: LoadedConfig): LoadedConfig {
