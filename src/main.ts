@@ -1,15 +1,20 @@
 #!/usr/bin/env node
 /** The command line, and the only file that touches the process: arguments, environment, signals, exit codes. */
-import { Command } from 'commander';
+import cluster from 'node:cluster';
+import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from './clock.ts';
 import { loadConfig } from './config/load.ts';
 import { startDemo } from './demo/demo.ts';
+import { createLog } from './log.ts';
 import { formatProblems } from './profiles/problem.ts';
 import { StartError, startGateway } from './start.ts';
+import { startWorkers } from './workers.ts';
 
 /** 1: the configuration is wrong. 3: it is right, but the gateway cannot run. 2 is commander's for wrong usage. */
 const EXIT = { config: 1, failed: 3 } as const;
 const DRAIN_MS = 25_000;
+const ONE_PROCESS =
+  'With store.kind lowdb one process does all the work; several (--workers) need a store that they can share: redis.';
 const DEFAULT_CONFIG = 'config/gateway.yaml';
 
 const program = new Command('lucy-2fa')
@@ -21,8 +26,10 @@ program
   .description('run the gateway')
   .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
   .option('--without-upstream', 'start although the application does not answer yet', false)
-  .action((options: { config: string; withoutUpstream: boolean }) =>
+  .option('--workers <number>', 'processes that share the work; more than one needs a shared store', wholeNumber, 1)
+  .action((options: { config: string; withoutUpstream: boolean; workers: number }) =>
     run(async () => {
+      if (options.workers > 1 && cluster.isPrimary) return oversee(options.config, options.workers);
       const started = await startGateway({
         configPath: options.config,
         env: process.env,
@@ -30,6 +37,9 @@ program
         withoutUpstream: options.withoutUpstream,
       });
       process.on('SIGHUP', () => void started.reload());
+      process.on('message', (order) => {
+        if (order === 'reload') void started.reload();
+      });
       return () => started.stop(DRAIN_MS);
     }),
   );
@@ -66,6 +76,21 @@ program
     }),
   );
 
+/** The first process of several. @throws StartError when the configuration is wrong, or allows only one */
+async function oversee(configPath: string, count: number): Promise<() => Promise<void>> {
+  const loaded = await loadConfig(configPath, process.env);
+  if (!loaded.ok) throw new StartError('config', formatProblems(loaded.problems, configPath));
+  const { log, store } = loaded.config;
+  if (store.kind !== 'redis') throw new StartError('config', ONE_PROCESS);
+  const workers = startWorkers({ count, clock: systemClock, log: createLog(log.level) });
+  process.on('SIGHUP', () => workers.reload());
+  void workers.failed.then(async (code) => {
+    await workers.stop();
+    process.exit(code === 0 ? EXIT.failed : code);
+  });
+  return () => workers.stop();
+}
+
 /** Runs until a signal comes; the first one drains, a second one ends at once. */
 async function run(start: () => Promise<() => Promise<void>>): Promise<void> {
   // Timers of the gateway keep nobody alive; this one does, until the listener (or the end) takes over.
@@ -76,7 +101,9 @@ async function run(start: () => Promise<() => Promise<void>>): Promise<void> {
   const end = (): void => {
     asked = true;
     if (stop === undefined) return;
-    if (stopping) process.exit(EXIT.failed);
+    // A service manager signals every process, and the first one tells the workers once more: that is no second wish.
+    if (stopping && !cluster.isWorker) process.exit(EXIT.failed);
+    if (stopping) return;
     stopping = true;
     stop().then(
       () => process.exit(0),
@@ -85,6 +112,12 @@ async function run(start: () => Promise<() => Promise<void>>): Promise<void> {
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
+  if (cluster.isWorker) {
+    process.on('message', (order) => {
+      if (order === 'stop') end();
+    });
+    process.on('disconnect', end); // the first process was killed
+  }
   process.on('uncaughtException', (error) => {
     process.stderr.write(`lucy-2fa: ${error.stack ?? error.message}\n`);
   });
@@ -98,6 +131,12 @@ async function run(start: () => Promise<() => Promise<void>>): Promise<void> {
     fail(error);
   }
   if (asked) end();
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= 256) return number;
+  throw new InvalidArgumentError('a number of processes from 1 to 256');
 }
 
 function fail(error: unknown): never {

@@ -16,7 +16,8 @@ import { formatProblems, type Problem } from './profiles/problem.ts';
 import { isInside } from './request/client.ts';
 import { rulesFrom } from './rules.ts';
 import { openKeys } from './store/keys.ts';
-import { hasStore, openStore } from './store/open.ts';
+import { hasStore, openStore, type StoreNote } from './store/open.ts';
+import { openRedisStore, type RedisNote } from './store/redis/open.ts';
 import { type Store, StoreError } from './store/store.ts';
 import { openUpstream } from './upstream/http.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -54,6 +55,14 @@ export interface Started {
 
 const UPSTREAM_PATIENCE_MS = 10_000;
 const UPSTREAM_TRY_MS = 2_000;
+/** Notes of a store that are more than information. */
+const LEVELS: Readonly<Record<string, 'warn' | 'error'>> = {
+  trouble: 'error',
+  'many-users': 'warn',
+  'server-may-evict': 'warn',
+  'server-not-persistent': 'warn',
+  'server-not-examined': 'warn',
+};
 
 export async function startGateway(options: StartOptions): Promise<Started> {
   const { clock, configPath, env } = options;
@@ -63,7 +72,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
   const log = createLog(config.log.level, options.logTo);
   warn(log, loaded.warnings);
 
-  const store = await open(loaded, clock, log);
+  const store = await openConfigured(loaded, clock, log);
   const cleanUp: (() => Promise<unknown>)[] = [() => store.close()];
   try {
     const upstreamUrl = new URL(config.upstream.url);
@@ -93,7 +102,13 @@ export async function startGateway(options: StartOptions): Promise<Started> {
 
     const key = keySettings({ configPath, env, clock, log, loaded: () => current.loaded, reload });
     const assembled = assemble({ rules: () => current.rules, store, upstream, upstreamUrl, key, clock, log });
-    await assembled.sessions.endOutdated(async (identity) => (await store.users.get(identity))?.factorVersion ?? 0);
+    const outdated = assembled.sessions.endOutdated(
+      async (identity) => (await store.users.get(identity))?.factorVersion ?? 0,
+    );
+    // Others serve the same sessions all the while, so that waiting for it would protect nobody.
+    if (assembled.sessions.isShared)
+      outdated.catch((error) => log.error('store_unreadable', { reason: reasonOf(error) }));
+    else await outdated;
     const { tls } = config.listen;
     const pair = tls === undefined ? undefined : await pairOf(tls);
     const listener = new Listener(assembled.gateway, {
@@ -149,19 +164,27 @@ export async function startGateway(options: StartOptions): Promise<Started> {
   }
 }
 
-async function open({ config }: LoadedConfig, clock: Clock, log: Log): Promise<Store> {
+/** @throws StartError `store`, with the sentence of the store */
+export async function openConfigured({ config }: LoadedConfig, clock: Clock, log: Log): Promise<Store> {
   try {
+    const { keyFile } = config.secrets;
+    const onNote = (note: StoreNote | RedisNote): void =>
+      log[LEVELS[note.note] ?? 'info'](`store_${note.note.replaceAll('-', '_')}`, { ...note });
+    if (config.store.kind === 'redis') {
+      const { server, prefix } = config.store;
+      const { password, ...open } = server;
+      return await openRedisStore({
+        server: password === undefined ? open : { ...open, password: password.reveal() },
+        prefix,
+        clock,
+        onNote,
+        openKeys: (options) => openKeys(keyFile, options),
+      });
+    }
     const { path } = config.store;
     // A new key beside old data would read as a loss of everything: only an empty folder gets one.
-    const keys = await openKeys(config.secrets.keyFile, { create: !(await hasStore(path)) });
-    return await openStore({
-      kind: 'lowdb',
-      path,
-      keys,
-      clock,
-      onNote: (note) =>
-        log[note.note === 'trouble' ? 'error' : 'info'](`store_${note.note.replaceAll('-', '_')}`, { ...note }),
-    });
+    const keys = await openKeys(keyFile, { create: !(await hasStore(path)) });
+    return await openStore({ kind: 'lowdb', path, keys, clock, onNote });
   } catch (error) {
     if (error instanceof StoreError) throw new StartError('store', error.message, { cause: error });
     throw error;

@@ -3,11 +3,15 @@ import { resolve } from 'node:path';
 import { type Config, deepFreeze, type Upstream } from './config.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { Secret } from './secret.ts';
+import { type ParsedStore, type StoreConfig, serverConfig } from './store.ts';
 
 export interface Files {
   /** PEM text. */
   readonly ca?: string;
   readonly authyKey?: Secret;
+  readonly storePassword?: Secret;
+  /** PEM texts. */
+  readonly storeTls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
 export function complete(parsed: ParsedConfig, files: Files, folder: string): Config {
@@ -22,7 +26,7 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
       ...(tls === undefined ? {} : { tls: { ...tls, cert: resolve(folder, tls.cert), key: resolve(folder, tls.key) } }),
     },
     upstream: upstreamOf(parsed.upstream, files.ca),
-    store: { kind: 'lowdb' as const, path: resolve(folder, parsed.store.path) },
+    store: storeOf(parsed.store, files, folder),
     secrets: { keyFile: resolve(folder, parsed.secrets.keyFile) },
     factors: {
       ...(totp === false ? {} : { totp: { ...totp, issuer: totp.issuer ?? parsed.branding.service } }),
@@ -32,6 +36,12 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
     },
     policy: { default: parsed.policy.default, users: parsed.policy.users },
   });
+}
+
+function storeOf(parsed: ParsedStore, { storePassword, storeTls }: Files, folder: string): StoreConfig {
+  if (parsed.kind === 'lowdb') return { kind: 'lowdb', path: resolve(folder, parsed.path) };
+  const password = storePassword === undefined ? {} : { password: storePassword };
+  return { kind: 'redis', server: serverConfig(parsed, { tls: storeTls, ...password }), prefix: parsed.prefix };
 }
 
 function upstreamOf(parsed: ParsedConfig['upstream'], ca: string | undefined): Upstream {

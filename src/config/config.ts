@@ -1,6 +1,7 @@
 /** The configuration as the rest of the gateway gets it: checked, complete, frozen, with secrets that do not print. */
 import type { ParsedConfig } from './schema.ts';
 import type { Secret } from './secret.ts';
+import type { StoreConfig } from './store.ts';
 
 type Authy = Omit<NonNullable<ParsedConfig['factors']['authy']>, 'apiKey' | 'emailDomain'> & {
   readonly apiKey: Secret;
@@ -26,7 +27,7 @@ export interface Upstream {
 export type Config = DeepReadonly<
   Omit<ParsedConfig, 'upstream' | 'factors' | 'store' | 'policy'> & {
     upstream: Upstream;
-    store: { kind: 'lowdb'; path: string };
+    store: StoreConfig;
     factors: { totp?: Totp; authy?: Authy };
     policy: Pick<ParsedConfig['policy'], 'default' | 'users'>;
   }

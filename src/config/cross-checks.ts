@@ -2,6 +2,7 @@
 import { hostMatcher } from '../profiles/patterns.ts';
 import type { ProfileData } from '../profiles/schema.ts';
 import type { ParsedConfig } from './schema.ts';
+import { checkStore } from './store.ts';
 
 export interface Remark {
   readonly path: readonly PropertyKey[];
@@ -14,7 +15,7 @@ const warning = (path: readonly PropertyKey[], rule: string): Remark => ({ path,
 
 export function crossCheck(config: ParsedConfig): readonly Remark[] {
   const { upstream, sessions, limits, policy, factors } = config;
-  const remarks: Remark[] = [];
+  const remarks: Remark[] = [...checkStore(config.store)];
   const application = new URL(upstream.url);
   if (application.protocol === 'http:') {
     for (const key of ['ca', 'pin', 'servername'] as const) {

@@ -149,7 +149,23 @@ async function readFiles(config: ParsedConfig, env: Env, folder: string): Promis
   await text(['listen', 'tls', 'cert'], config.listen.tls?.cert);
   await text(['listen', 'tls', 'key'], config.listen.tls?.key);
   const authyKey = await authyKeyOf(config, env, folder, remarks);
-  return { remarks, ...(ca === undefined ? {} : { ca }), ...(authyKey === undefined ? {} : { authyKey }) };
+  const { password, tls } = config.store;
+  const storeTls: { ca?: string; cert?: string; key?: string } = {};
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const pem = await text(['store', 'tls', name], tls?.[name]);
+    if (pem !== undefined) storeTls[name] = pem;
+  }
+  const stored = password === undefined ? undefined : await readSecret(password, env, folder);
+  if (stored !== undefined && 'trouble' in stored) {
+    remarks.push({ path: ['store', 'password'], rule: stored.trouble, severity: 'error' });
+  }
+  return {
+    remarks,
+    storeTls,
+    ...(ca === undefined ? {} : { ca }),
+    ...(authyKey === undefined ? {} : { authyKey }),
+    ...(stored !== undefined && 'secret' in stored ? { storePassword: stored.secret } : {}),
+  };
 }
 
 async function authyKeyOf(
@@ -192,14 +208,19 @@ async function authyKeyOf(
 }
 
 async function checkKeyFile(config: ParsedConfig, path: string): Promise<readonly Remark[]> {
-  if (typeof config.factors.authy?.apiKey !== 'string') return [];
+  const given = [
+    [['factors', 'authy', 'apiKey'], config.factors.authy?.apiKey],
+    [['store', 'password'], config.store.password],
+  ] as const;
+  const written = given.filter(([, secret]) => typeof secret === 'string');
+  if (written.length === 0) return [];
   const mode = await stat(path).then(
     (found) => found.mode,
     () => 0,
   );
   if ((mode & 0o044) === 0) return [];
   const rule = 'the key stands in a file that other accounts of this machine can read; chmod 600, or use { file: … }';
-  return [{ path: ['factors', 'authy', 'apiKey'], rule, severity: 'warning' }];
+  return written.map(([at]) => ({ path: at, rule, severity: 'warning' }));
 }
 
 function checkNames(config: ParsedConfig, profile: Profile): readonly Remark[] {

@@ -8,6 +8,7 @@ import { overrideSchemas } from '../profiles/json-schema.ts';
 import { canonicalTarget, isRefused } from '../profiles/path.ts';
 import { duration, time } from './durations.ts';
 import { secretRef } from './secret.ts';
+import { storeSchema } from './store.ts';
 
 const LATER = 'is not available in this version';
 
@@ -115,17 +116,6 @@ const upstream = z.strictObject({
     .default(1_024)
     .describe('Most requests that wait for a connection; more are answered with 503 and Retry-After.'),
   ...overrides,
-});
-
-const store = z.strictObject({
-  kind: z
-    .string()
-    .refine((kind) => kind !== 'redis', { message: `redis ${LATER}`, abort: true })
-    .refine((kind) => kind === 'lowdb', 'the kind is lowdb')
-    .default('lowdb')
-    .describe('lowdb: files in one folder, for one gateway process.'),
-  path: path.default('./data').describe('Folder of the data. A second gateway on the same folder refuses to start.'),
-  url: later('redis').optional(),
 });
 
 const authy = z.strictObject({
@@ -337,7 +327,7 @@ export const configSchema = z.strictObject({
     .default('/_2fa')
     .describe('Everything of the gateway lives below this path. It hides what the application has there.'),
   upstream: upstream.describe('The application. Any key of its profile may be overridden here; see docs/profiles.md.'),
-  store: store.prefault({}).describe('Where enrolments, sessions and counters live.'),
+  store: storeSchema.prefault({}).describe('Where enrolments, sessions and counters live.'),
   secrets: z
     .strictObject({
       keyFile: path

@@ -43,7 +43,7 @@ describe('the example', () => {
       .map(({ path }) => path)
       .filter((path) => !source.has(path.split('.')))
       .filter((path) => !new RegExp(`# +(?:\\w+: )?\\{? ?${path.split('.').at(-1)}:`).test(example));
-    expect(missing).toEqual(['factors.authy.apiKey.file']);
+    expect(missing).toEqual(['store.password.file', 'factors.authy.apiKey.file']);
     expect(example).toContain('{ file: PATH }');
   });
 });

@@ -40,6 +40,38 @@ async function said(text: string, env?: Env): Promise<string[]> {
   return text_ === '' ? [] : text_.replaceAll(folder, '.').split('\n');
 }
 
+test('a redis server is read with its password and its certificates, and the password does not print', async () => {
+  await writeFile(join(folder, 'ca.pem'), 'the authority');
+  const store = `{ kind: redis, url: 'rediss://[::1]:6380/2', username: u, password: { env: PW }, tls: { ca: ./ca.pem } }`;
+  const config = await good(`${BASE}store: ${store}\n`, { PW: 'geheim-123' });
+  expect(config.store).toEqual({
+    kind: 'redis',
+    prefix: 'lucy2fa',
+    server: {
+      kind: 'single',
+      addresses: [{ host: '::1', port: 6380 }],
+      database: 2,
+      username: 'u',
+      password: new Secret('geheim-123'),
+      tls: { ca: 'the authority' },
+      timeoutMs: 2_000,
+    },
+  });
+  expect(JSON.stringify(config)).not.toContain('geheim');
+  const sentinels = await good(`${BASE}store: { kind: redis, sentinels: ['a:1', 'b:2'], sentinelName: m, tls: {} }\n`);
+  expect(sentinels.store).toMatchObject({
+    server: {
+      kind: 'sentinel',
+      sentinelName: 'm',
+      addresses: [
+        { host: 'a', port: 1 },
+        { host: 'b', port: 2 },
+      ],
+      tls: {},
+    },
+  });
+});
+
 test('a short file gets every default, in milliseconds and absolute paths', async () => {
   const config = await good(BASE);
   expect(config).toMatchObject({
@@ -96,7 +128,18 @@ describe('single mistakes', () => {
     [`${BASE}  pin: abc\n`, /a pin is sha256/],
     [`${BASE}  ca: ./none.pem\n`, /upstream\.ca: the file \.\/none\.pem cannot be read/],
     [`${BASE.replace('https://10.0.0.7', 'http://127.0.0.1')}  servername: a\n`, /needs an https address/],
-    [`${BASE}store: { kind: redis, url: 'redis://x' }\n`, /store\.kind: redis is not available in this version/],
+    [`${BASE}store: { kind: mongo }\n`, /store\.kind: the kind is lowdb or redis/],
+    [`${BASE}store: { kind: redis }\n`, /redis needs exactly one of store\.url, store\.sentinels and store\.cluster/],
+    [`${BASE}store: { kind: redis, url: 'redis://127.0.0.1', cluster: ['a:1'] }\n`, /needs exactly one of/],
+    [`${BASE}store: { url: 'redis://127.0.0.1' }\n`, /store\.url: needs store\.kind: redis/],
+    [`${BASE}store: { kind: redis, url: 'redis://u:geheim@127.0.0.1' }\n`, /store\.url: an address: redis:/],
+    [`${BASE}store: { kind: redis, sentinels: ['a:26379'] }\n`, /sentinels and sentinelName need each other/],
+    [`${BASE}store: { kind: redis, sentinels: ['a'], sentinelName: m }\n`, /a host and a port/],
+    [`${BASE}store: { kind: redis, url: 'redis://127.0.0.1', password: { env: NONE } }\n`, /NONE is not set/],
+    [
+      `${BASE}store: { kind: redis, url: 'redis://127.0.0.1', tls: { cert: ./none.pem } }\n`,
+      /cert and key need each other/,
+    ],
     [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify: verify is not available in this version$/m],
     [`${BASE}factors: { passkey: {} }\n`, /passkey is not available in this version/],
     [`${BASE}factors: { recovery: { codes: 10 } }\n`, /recovery is not available in this version/],
@@ -194,6 +237,8 @@ describe('secrets', () => {
       'a good key beside another mistake',
       `${authy('geheim-123')}log: { level: geheim }\n`.replace('level: geheim', 'level: loud'),
     ],
+    ['credentials of the store', `${BASE}store: { kind: redis, url: 'redis://u:geheim-123@127.0.0.1' }\n`],
+    ['a password of the store that is a list', `${BASE}store: { kind: redis, password: [geheim-123] }\n`],
     ['credentials in an address', BASE.replace('10.0.0.7', 'me:geheim-123@10.0.0.7')],
   ])('%s: the secret is not in the problem', async (_name, text) => {
     const loaded = await load(text);
