@@ -33,6 +33,7 @@ import { documentFile, openSetting, type Setting } from './setting.ts';
 import { measureStore } from './store.ts';
 import { figureTable, goalTable, otherTables } from './tables.ts';
 import { BROWSER_HEADERS, type Target } from './target.ts';
+import { measureTransfers } from './transfers.ts';
 import { measureWorkers } from './workers.ts';
 
 const { values: flags } = parseArgs({
@@ -45,9 +46,9 @@ const { values: flags } = parseArgs({
     list: { type: 'boolean', default: false },
   },
 });
-const OTHERS = ['logins', 'cold-start', 'sessions', 'store', 'workers'] as const;
+const OTHERS = ['logins', 'cold-start', 'sessions', 'store', 'transfers', 'workers'] as const;
 /** What the quick run leaves out: each takes a minute by itself. */
-const ONLY_FULL: readonly string[] = ['sessions', 'store', 'workers'];
+const ONLY_FULL: readonly string[] = ['sessions', 'store', 'transfers', 'workers'];
 
 const only = flags.only?.split(',');
 const unknown = only?.filter((id) => !isPart(id)) ?? [];
@@ -99,6 +100,7 @@ async function measure(setting: Setting): Promise<void> {
     missing: missing(redis),
     scenarios: found,
     sessions: await sessionsOf(setting),
+    transfers: isWanted('transfers') ? await measureTransfers(setting) : [],
     ...(isWanted('logins') ? { logins: await measureLogins(setting, flags.quick ? 20 : 100) } : {}),
     ...(isWanted('cold-start') ? { coldStart: await measureColdStart(setting, flags.quick ? 3 : 9) } : {}),
     ...(isWanted('store') ? { store: await measureStore(setting.folder, [100, 1_000, 10_000, 100_000]) } : {}),

@@ -2,9 +2,10 @@
 import type { ColdStart } from './cold-start.ts';
 import type { LoginFigures } from './logins.ts';
 import type { Figures } from './rounds.ts';
-import { type Goal, RATIO_GOALS, type Scenario } from './scenarios.ts';
+import { GATEWAY, type Goal, RATIO_GOALS, type Scenario } from './scenarios.ts';
 import type { SessionFigures } from './sessions.ts';
 import type { StoreFigures } from './store.ts';
+import type { TransferFigures } from './transfers.ts';
 import type { WorkerFigures } from './workers.ts';
 
 export interface Measured {
@@ -22,6 +23,7 @@ export interface Measured {
   readonly coldStart?: readonly ColdStart[];
   readonly sessions: readonly { readonly store: string; readonly figures: SessionFigures }[];
   readonly store?: StoreFigures;
+  readonly transfers: readonly TransferFigures[];
   readonly workers?: WorkerFigures;
 }
 
@@ -57,7 +59,18 @@ export function goalsOf(measured: Measured): Goal[] {
     stretch: 1.8,
     atLeast: true,
   };
-  return [...ratios, workers, ...weights];
+  const ours = measured.transfers.find(({ name }) => name === GATEWAY);
+  const growths = [
+    { what: '1 GB down, growth of resident memory', bytes: ours?.downBytes },
+    { what: '1 GB up, growth of resident memory', bytes: ours?.upBytes },
+  ].map(({ what, bytes }) => ({
+    what,
+    value: bytes === undefined ? undefined : bytes / MB,
+    unit: 'MB' as const,
+    goal: 32,
+    stretch: 16,
+  }));
+  return [...ratios, workers, ...growths, ...weights];
 }
 
 export function verdict({ value, goal, stretch, atLeast }: Goal): string {

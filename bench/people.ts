@@ -12,6 +12,8 @@ export const BODIES = [
   { path: '/admin/bench/post', bytes: 1_024 },
 ] as const;
 export const ECHO_PATH = '/admin/bench/echo';
+/** Answers when it has read all that was sent. */
+export const TAKE_PATH = '/admin/bench/take';
 
 /** One secret for everybody: what is measured is a login, not the choice of a secret. */
 export const TOTP_SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';

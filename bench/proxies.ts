@@ -55,7 +55,13 @@ export async function nginxWithAuth(setting: Setting): Promise<Target | undefine
   const server = `
     listen 127.0.0.1:${port} backlog=1024;
     client_max_body_size 0;
-    location / { auth_request /auth; proxy_pass http://application; ${FORWARDED} }
+    location / {
+      auth_request /auth;
+      auth_request_set $user $upstream_http_remote_user;
+      proxy_set_header Remote-User $user;
+      proxy_pass http://application;
+      ${FORWARDED}
+    }
     location = /auth {
       internal;
       proxy_pass http://auth;

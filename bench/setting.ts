@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Children, freePort } from './children.ts';
 import { findTool, treeOf } from './machine.ts';
 import { nginxConfig } from './nginx.ts';
-import { BODIES, ECHO_PATH } from './people.ts';
+import { BODIES, ECHO_PATH, TAKE_PATH } from './people.ts';
 
 /** Compiled into dist/bench/bench: this is `dist`, and its parent is the project. */
 const DIST = fileURLToPath(new URL('../../', import.meta.url));
@@ -24,6 +24,8 @@ export interface Setting {
   readonly upstream: string;
   readonly upstreamPort: number;
   readonly upstreamPids: readonly number[];
+  /** Folder of the files that nginx serves, when there is one. */
+  readonly files: string | undefined;
   /** How many people can log in. */
   readonly people: number;
 }
@@ -33,8 +35,9 @@ export async function openSetting(folder: string, children: Children, people: nu
   const [lucyPort, frontPort] = [await freePort(), await freePort()];
   const args = [compiled('processes/application.js'), ...[lucyPort, frontPort, people].map(String)];
   const application = await children.start([process.execPath, ...args], { core: 'load', port: frontPort });
-  const at = (port: number, pid: number): Setting => ({
+  const at = (port: number, pid: number, files: string | undefined): Setting => ({
     folder,
+    files,
     children,
     people,
     upstream: `http://127.0.0.1:${port}`,
@@ -42,7 +45,7 @@ export async function openSetting(folder: string, children: Children, people: nu
     upstreamPids: treeOf(pid),
   });
   const nginx = findTool('nginx');
-  if (nginx === undefined) return at(frontPort, application.pid);
+  if (nginx === undefined) return at(frontPort, application.pid, undefined);
   const port = await freePort();
   const root = join(folder, 'files');
   mkdirSync(join(root, 'admin/bench'), { recursive: true });
@@ -58,9 +61,10 @@ export async function openSetting(folder: string, children: Children, people: nu
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade;
     }
+    location = ${TAKE_PATH} { proxy_pass http://127.0.0.1:${frontPort}; proxy_http_version 1.1; proxy_request_buffering off; }
     location / { proxy_pass http://lucy; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; }`;
   const more = `upstream lucy { server 127.0.0.1:${lucyPort}; keepalive 64; }`;
   const command = [nginx, ...nginxConfig(join(folder, 'application'), server, more)];
   const { pid } = await children.start(command, { core: 'load', port });
-  return at(port, pid);
+  return at(port, pid, root);
 }

@@ -56,7 +56,7 @@ export function figureTable(figures: readonly Figures[]): string[] {
 }
 
 export function otherTables(measured: Measured): string[] {
-  const { logins, coldStart, sessions, store, workers } = measured;
+  const { logins, coldStart, sessions, store, transfers, workers } = measured;
   const lines: string[] = [];
   if (logins !== undefined) {
     lines.push('', '### Login', '');
@@ -88,6 +88,16 @@ export function otherTables(measured: Measured): string[] {
           Math.round(it.startMs).toString(),
           it.failed.toString(),
         ]),
+      ),
+    );
+  }
+  if (transfers.length > 0) {
+    lines.push('', '### 1 GB in one transfer', '');
+    const grown = (bytes: number): string => Math.round(bytes / MB).toString();
+    lines.push(
+      ...table(
+        ['target', 'RSS growth down, MB', 'RSS growth up, MB'],
+        transfers.map((it) => [it.name, grown(it.downBytes), grown(it.upBytes)]),
       ),
     );
   }

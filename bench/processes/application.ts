@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { request as ask, createServer } from 'node:http';
 import { startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
-import { BODIES, ECHO_BYTES, people } from '../people.ts';
+import { BODIES, ECHO_BYTES, people, TAKE_PATH } from '../people.ts';
 
 const [lucyPort = 0, frontPort = 0, count = 0] = process.argv.slice(2).map(Number);
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -17,6 +17,10 @@ const bodies = new Map<string, Buffer>(BODIES.map(({ path, bytes }) => [path, Bu
 await startStandInLucy({ port: lucyPort, users: people(count) });
 const front = createServer((request, response) => {
   const { method, url: path, headers } = request;
+  if (path === TAKE_PATH) {
+    request.on('end', () => response.end('taken')).resume();
+    return;
+  }
   const body = bodies.get(path ?? '');
   if (body !== undefined) {
     request.resume();
@@ -30,6 +34,7 @@ const front = createServer((request, response) => {
   onward.on('error', () => response.destroy());
   request.pipe(onward);
 });
+front.requestTimeout = 0;
 front.on('upgrade', (request, socket, head) => {
   const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}${GUID}`).digest('base64');
   socket.write(
