@@ -129,6 +129,13 @@ class Passing implements Forwarding {
     return { send: this.#headersOut(head) };
   }
 
+  /** What comes beside an answer cannot be held: only when the answer would not have to be. */
+  mayTell(): boolean {
+    const { session } = this.#way;
+    if (!this.#decision.guarded || session === undefined) return false;
+    return session.stillVerified(this.#version) && !this.#parts.rechecks.isDoubtful(session);
+  }
+
   /** A verified session's answer: only while it still is that session, and only if it is still that person. */
   #guarded(head: AnswerHead, session: LiveSession): HeadRuling {
     const { scope, settings } = this.#way;

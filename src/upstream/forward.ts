@@ -3,6 +3,7 @@
  * answer is held, and a cut answer never looks complete. It decides nothing: `onHead` does.
  */
 import type { Dispatcher } from 'undici';
+import { passHints, passTrailers } from './asides.ts';
 import { cut } from './cut.ts';
 import { failureOf } from './failure.ts';
 import { type Line, mayRepeat, type Request } from './line.ts';
@@ -15,6 +16,9 @@ export function forward(line: Line, forwarding: Forwarding, holdBytes: number): 
   exchange.begin();
   return exchange;
 }
+
+/** Early hints of one answer; more are noise. */
+const MOST_HINTS = 5;
 
 type State =
   | 'asking' // no head yet
@@ -38,6 +42,7 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
   /** The application's answer is complete. */
   #complete = false;
   #bodyBegan = false;
+  #hints = 0;
   #paused = false;
   #drains = false;
   #abortUpstream: ((error?: Error) => void) | undefined;
@@ -92,9 +97,12 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, message: string): boolean {
-    if (status < 200) return true; // interim answers go no further (attack 82)
     this.#resumeUpstream = resume;
     try {
+      if (status < 200) {
+        if (status === 103) this.#hint(raw); // other interim answers go no further (attack 82)
+        return true;
+      }
       const head = answerHead(status, message, raw);
       const ruling = this.#forwarding.onHead(head);
       if ('send' in ruling) {
@@ -120,17 +128,17 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
     return !this.#paused;
   }
 
-  onComplete(): void {
+  onComplete(trailers?: readonly (Buffer | string)[] | null): void {
     this.#line.left();
-    this.#completed();
+    this.#completed(trailers ?? []);
   }
 
-  /** Trailers are dropped: nobody has judged them. */
-  #completed(): void {
+  #completed(trailers: readonly (Buffer | string)[] = []): void {
     if (this.#complete) return;
     this.#complete = true;
     if (this.#state !== 'sending') return;
     this.#bodyBegan = true;
+    if (trailers.length > 0 && this.#mayTell()) this.#trail(trailers);
     this.#forwarding.res.end();
   }
 
@@ -143,6 +151,26 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
       return;
     }
     this.#broke(failureOf(error));
+  }
+
+  // What is said beside the answer.
+
+  /** While an answer is held, nothing beside it goes out either. */
+  #mayTell(): boolean {
+    return this.#forwarding.mayTell?.() === true;
+  }
+
+  #hint(raw: readonly Buffer[]): void {
+    if (this.#state !== 'asking' || this.#hints >= MOST_HINTS || !this.#mayTell()) return;
+    if (passHints(this.#forwarding.req, this.#forwarding.res, raw)) this.#hints += 1;
+  }
+
+  #trail(trailers: readonly (Buffer | string)[]): void {
+    try {
+      passTrailers(this.#forwarding.req, this.#forwarding.res, trailers);
+    } catch {
+      // Not valid: the answer is whole without them.
+    }
   }
 
   // Sending.

@@ -53,6 +53,8 @@ export interface Forwarding {
   readonly bodyComplete?: boolean;
   /** Called once, when the head of the answer is here and before a byte of it is sent. `taken`: the caller answers himself. */
   onHead(head: AnswerHead): HeadRuling;
+  /** Whether early hints and trailers may go out at this moment; without it they never do. */
+  mayTell?(): boolean;
   /**
    * Called once instead of, or after, `onHead`, when nothing was sent to the client yet: the caller answers himself. While a
    * ruling is out it waits for that, and is not called when the ruling is `taken`: nobody is asked to answer twice.

@@ -222,6 +222,44 @@ describe('the idle limit', () => {
   });
 });
 
+describe('what the application says beside its answer', () => {
+  async function ask(path: string, cookie?: string, method = 'GET'): Promise<string> {
+    const connection = await RawConnection.open(h.port);
+    const headers: [string, string][] = [['Connection', 'close']];
+    if (cookie !== undefined) headers.push(['Cookie', cookie]);
+    connection.send(rawBytes(method, path, withHost(h, headers)));
+    await expect.poll(() => connection.isClosed, { timeout: 8_000 }).toBe(true);
+    return connection.received.toString('latin1');
+  }
+
+  it('reaches a verified session, hints first, without its cookies', async () => {
+    const small = await startSmall();
+    const browser = await signInSmall();
+    small.tells = true;
+    const text = await ask('/page', cookieOf(browser));
+    expect(text).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nLink: <\/told\.css>[^\r\n]*\r\n\r\nHTTP\/1\.1 200 /i);
+    expect(text).toMatch(/\r\n0\r\nX-Told: behind\r\n\r\n$/);
+    expect(text).not.toContain('told=1');
+  });
+
+  it('reaches nobody before, not even with a page that is for all', async () => {
+    const small = await startSmall();
+    small.tells = true;
+    const text = await ask('/login');
+    expect(text).toMatch(/^HTTP\/1\.1 200 [\s\S]*name="password"/);
+    expect(text).not.toMatch(/told/i);
+  });
+
+  it('does not reach a session that is doubted', async () => {
+    const small = await startSmall();
+    const browser = await signInSmall();
+    small.tells = true;
+    const text = await ask('/page', cookieOf(browser), 'POST'); // may have changed whose session this is
+    expect(text).toMatch(/^HTTP\/1\.1 200 [\s\S]*secret-of-7-/);
+    expect(text).not.toMatch(/told\.css/);
+  });
+});
+
 describe('an application in trouble', () => {
   it('that is down is a 502 of ours, without a detail of it', async () => {
     h = await Harness.start();

@@ -28,6 +28,8 @@ export interface SmallApp {
   cookie: string;
   /** Where a right password leads. */
   afterLogin: string;
+  /** Whether each answer comes with early hints and, if it has a body, with a trailer. */
+  tells: boolean;
   /** What `/me` answers to somebody who is logged in. */
   me: (user: SmallUser) => { readonly type: string; readonly body: string };
   close(): Promise<void>;
@@ -65,6 +67,11 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
     const sid = /(?:^|; )SID=([0-9a-f]+)/.exec(req.headers.cookie ?? '')?.[1];
     const user = app.users.find(({ id }) => sid !== undefined && sessions.get(sid) === id);
     const path = req.url?.split('?', 1)[0];
+    if (app.tells) {
+      res.writeEarlyHints({ link: '</told.css>; rel=preload; as=style' });
+      res.setHeader('Trailer', 'X-Told');
+      res.addTrailers({ 'X-Told': 'behind', 'Set-Cookie': 'told=1' });
+    }
     if (path === '/login' && req.method === 'POST') {
       const form = new URLSearchParams(body);
       const found = app.users.find(
@@ -105,6 +112,7 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
     location: '/home',
     afterLogin: '/home',
     later: [],
+    tells: false,
     cookie: 'a=b',
     me: ({ id, name }) => ({ type: 'application/json', body: JSON.stringify({ id, name }) }),
     close: () =>

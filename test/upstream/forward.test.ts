@@ -150,17 +150,72 @@ test('HEAD, 204 and 304 have no body and the connection goes on', async () => {
   expect(browser.text).not.toMatch(/transfer-encoding/i);
 });
 
-test('interim answers and trailers of the application are dropped', async () => {
-  const { app, front } = await setUp();
-  app.answer(
-    'HTTP/1.1 103 Early Hints\r\nSet-Cookie: a=1\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n' +
-      'HTTP/1.1 200 OK\r\nTrailer: Set-Cookie\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nSet-Cookie: b=2\r\n\r\n',
-  );
+const TOLD =
+  'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Hint: \xe9\r\nSet-Cookie: a=1\r\nConnection: X-Hop\r\nX-Hop: 1\r\n' +
+  'Content-Length: 9\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n' +
+  '0\r\nX-Sum: 1\r\nSet-Cookie: b=2\r\nx-sum: \xe9\r\nContent-Type: text/html\r\n\r\n';
+
+test('interim answers and trailers of the application are dropped unless they may be told', async () => {
+  for (const mayTell of [undefined, () => false]) {
+    const { app, front } = await setUp(mayTell === undefined ? {} : { mayTell });
+    app.answer(TOLD);
+    const browser = await client(front.port);
+    browser.write(GET);
+    await browser.has('0\r\n\r\n');
+    expect(browser.text).toMatch(/^HTTP\/1\.1 200 OK/);
+    expect(browser.text).not.toMatch(/a=1|b=2|x-sum|x-hint/i);
+  }
+});
+
+test('early hints and trailers that may be told arrive, less cookies, framing and what is hop by hop', async () => {
+  const { app, front } = await setUp({ mayTell: () => true });
+  app.answer(TOLD);
   const browser = await client(front.port);
   browser.write(GET);
-  await browser.has('0\r\n\r\n');
+  await browser.has('\r\n0\r\n');
+  await browser.has('x-sum: \xe9\r\n\r\n');
+  const [hints = '', ...answer] = browser.text.split('\r\n\r\n');
+  expect(hints).toBe('HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Hint: \xe9');
+  expect(answer.join('\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 200 OK[\s\S]*\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nx-sum: \xe9\r\n\r\n$/,
+  );
+  browser.write(GET);
+  await until(() => browser.text.split('x-sum').length === 3, 'the second answer');
+});
+
+test('a client of HTTP/1.0 gets neither early hints nor trailers', async () => {
+  const { app, front } = await setUp({ mayTell: () => true });
+  app.answer(TOLD);
+  const browser = await client(front.port);
+  browser.write('GET /a HTTP/1.0\r\nHost: x\r\n\r\n');
+  await browser.gone();
   expect(browser.text).toMatch(/^HTTP\/1\.1 200 OK/);
-  expect(browser.text).not.toMatch(/a=1|b=2|trailer/i);
+  expect(browser.text).toMatch(/\r\n\r\nok$/);
+});
+
+test('an application that gives hints without end is heard five times', async () => {
+  const { app, front } = await setUp({ mayTell: () => true });
+  app.answer(`${'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(20)}${OK}`);
+  const browser = await client(front.port);
+  browser.write(GET);
+  await browser.has('ok');
+  expect(browser.text.split('103 Early Hints')).toHaveLength(6);
+});
+
+test('nothing is told beside an answer that is held, before or after its ruling', async () => {
+  let settle: () => void = () => {};
+  const hold = new Promise<{ send: string[] }>((resolve) => {
+    settle = () => resolve({ send: [] });
+  });
+  const { app, front } = await setUp({ mayTell: () => true, rule: () => ({ hold }) });
+  app.answer(TOLD.slice(TOLD.indexOf('HTTP/1.1 200')));
+  const browser = await client(front.port);
+  browser.write(GET);
+  await until(() => front.heads.length === 1, 'the head');
+  await app.connection();
+  settle();
+  await browser.has('0\r\n\r\n');
+  expect(browser.text).not.toMatch(/x-sum/i);
 });
 
 test('the head of an event stream comes before its first event, and each event at once', async () => {

@@ -17,6 +17,8 @@ export interface FrontOptions extends Partial<UpstreamOptions> {
   readonly url: string;
   readonly rule?: (head: AnswerHead, res: ServerResponse) => HeadRuling;
   readonly headers?: Partial<RequestHeaderOptions>;
+  /** Whether hints and trailers may go out; asked anew for each. */
+  readonly mayTell?: () => boolean;
   readonly before?: (req: IncomingMessage) => Promise<Partial<Forwarding>>;
   readonly tunnelHead?: (head: AnswerHead) => FlatHeaders | Promise<FlatHeaders>;
   readonly checkContinue?: boolean;
@@ -45,6 +47,7 @@ export class Front {
               this.heads.push(head);
               return options.rule?.(head, res) ?? { send: withCookies(head) };
             },
+            ...(options.mayTell === undefined ? {} : { mayTell: options.mayTell }),
             onFailure: (error) => {
               this.failures.push(error.code);
               res.writeHead(error.code === 'timeout' ? 504 : 502, { 'content-length': 0 });
