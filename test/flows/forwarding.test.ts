@@ -1,7 +1,7 @@
 /** What the application and its people notice of the gateway once somebody is verified: nothing. */
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { downloadBytes } from '../../src/demo/stand-in-lucy/transfers.ts';
 import type { Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
 import type { FakeBrowser } from '../fakes/browser.ts';
@@ -107,6 +107,20 @@ describe('large bodies', () => {
     connection.destroy();
     expect(h.app.requests).toEqual([]);
   });
+
+  it('nobody without rights is asked for a body that waits for a sign', async () => {
+    h = await Harness.start();
+    const connection = await RawConnection.open(h.port);
+    const headers = withHost(h, [
+      ['Expect', '100-continue'],
+      ['Content-Length', '1000'],
+      ['Content-Type', 'application/octet-stream'],
+    ]);
+    connection.send(rawBytes('PUT', '/admin/upload', headers));
+    expect((await connection.response('PUT')).status).toBe(401);
+    expect(connection.received.toString('latin1')).not.toContain('100 Continue');
+    connection.destroy();
+  });
 });
 
 describe('answers that take their time', () => {
@@ -210,6 +224,24 @@ describe('the idle limit', () => {
       status = (await raw(h, 'GET', '/admin/poll', headers)).status;
     }
     expect(status).toBe(401);
+  });
+
+  it('is written down at most once a minute, and polling writes nothing at all', async () => {
+    h = await Harness.start();
+    const browser = await signIn(h);
+    await browser.get('/admin');
+    const update = vi.spyOn(h.store.sessions, 'update');
+    for (let i = 0; i < 50; i += 1) {
+      h.clock.advance(5_000);
+      await browser.get('/admin/poll', { as: 'fetch' });
+    }
+    expect(update).not.toHaveBeenCalled();
+    for (let i = 0; i < 12; i += 1) {
+      h.clock.advance(10_000);
+      await browser.get('/admin');
+    }
+    expect(update.mock.calls.length).toBeGreaterThan(0);
+    expect(update.mock.calls.length).toBeLessThanOrEqual(3); // of a first after the polling, and two minutes
   });
 
   it('a person who reads a page every twenty minutes stays signed in', async () => {
