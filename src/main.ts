@@ -8,6 +8,7 @@ import { startDemo } from './demo/demo.ts';
 import { createLog } from './log.ts';
 import { formatProblems } from './profiles/problem.ts';
 import { StartError, startGateway } from './start.ts';
+import { copyConfigured } from './store-copy.ts';
 import { startWorkers } from './workers.ts';
 
 /** 1: the configuration is wrong. 3: it is right, but the gateway cannot run. 2 is commander's for wrong usage. */
@@ -57,6 +58,29 @@ program
     }
     if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings, options.config)}\n`);
     process.stdout.write(`${options.config}: no mistakes found (profile ${loaded.profile.name})\n`);
+  });
+
+program
+  .command('store')
+  .description('work on the stored data; stop the gateways first')
+  .command('copy')
+  .description('copy everything from one store into another, check it, and go on where an earlier copy stopped')
+  .requiredOption('--from <file>', 'configuration file with the store to read')
+  .requiredOption('--to <file>', 'configuration file with the store to write')
+  .option('--overwrite', 'replace what is there already and differs', false)
+  .action(async (options: { from: string; to: string; overwrite: boolean }) => {
+    try {
+      const isWhole = await copyConfigured({
+        ...options,
+        env: process.env,
+        clock: systemClock,
+        print: (line) => void process.stdout.write(`${line}\n`),
+        tell: (line) => void process.stderr.write(`${line}\n`),
+      });
+      if (!isWhole) process.exitCode = EXIT.failed;
+    } catch (error) {
+      fail(error);
+    }
   });
 
 program

@@ -154,6 +154,7 @@ const COMPOSERS = new Set([
   'key-settings.ts',
   'management.ts',
   'start.ts',
+  'store-copy.ts',
   'main.ts',
   'cli',
   'demo',

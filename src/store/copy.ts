@@ -27,8 +27,10 @@ export interface Copied {
   readonly collection: CollectionName;
   /** Records of `from`. */
   readonly found: number;
-  /** Written now; the others were there already. */
+  /** Written now. */
   readonly written: number;
+  /** Read again in `to`, and the same. */
+  readonly alike: number;
   /** Keys of records that differ in `to` and were left as they are, at most {@link MOST_KEYS}. */
   readonly differing: readonly string[];
   /** Keys of records that could not be read again as they were written, at most {@link MOST_KEYS}. */
@@ -97,6 +99,7 @@ async function copyCollection<T extends object>(
     collection,
     found,
     written,
+    alike: same,
     differing: [...differing].slice(0, MOST_KEYS),
     missing: missing.slice(0, MOST_KEYS),
     others,

@@ -37,6 +37,14 @@ export interface GatewayOptions {
   readonly port?: number;
   /** PEM; with them the gateway itself speaks TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** The value of `store`, when it is not the embedded one in the folder. */
+  readonly store?: string;
+  /** A key file that several gateways have. */
+  readonly keyFile?: string;
+  /** The value of `management`, off without it. */
+  readonly management?: string;
+  /** Further arguments of `start`. */
+  readonly args?: readonly string[];
   /** Further lines of YAML, top level. */
   readonly more?: string;
 }
@@ -52,7 +60,10 @@ export class GatewayProcess {
   #stderr = '';
   readonly #waiting = new Set<() => void>();
 
-  private constructor(folder: string, port: number, origin: string) {
+  readonly #args: readonly string[];
+
+  private constructor(folder: string, port: number, origin: string, args: readonly string[]) {
+    this.#args = args;
     this.folder = folder;
     this.configPath = join(folder, 'gateway.yaml');
     this.port = port;
@@ -73,6 +84,7 @@ export class GatewayProcess {
       folder,
       port,
       options.publicUrl ?? `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+      options.args ?? [],
     );
     if (options.tls !== undefined) {
       await writeFile(join(folder, 'cert.pem'), options.tls.cert);
@@ -108,7 +120,7 @@ export class GatewayProcess {
   /** Answers when the log says that it listens. @throws with everything it said, when it ends instead. */
   async start(): Promise<void> {
     const starts = this.#count('sys_startup');
-    const child = spawn(process.execPath, [MAIN, 'start', '--config', this.configPath], {
+    const child = spawn(process.execPath, [MAIN, 'start', '--config', this.configPath, ...this.#args], {
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -130,6 +142,7 @@ export class GatewayProcess {
     });
     await this.#until(() => end !== undefined || this.#count('sys_startup') > starts, START_TIMEOUT_MS, 'to start');
     if (this.#count('sys_startup') === starts) {
+      this.#child = undefined;
       throw new Error(`the gateway ended at start: ${JSON.stringify(end)}\n${this.#stderr}\n${this.#stdout}`);
     }
   }
@@ -218,8 +231,8 @@ publicUrl: ${publicUrl} # the address of the test
 upstream:
   url: ${options.upstream}
   profile: ${options.profile ?? 'lucy'}
-store: { kind: lowdb, path: ./data }
-secrets: { keyFile: ./keys.json }
+store: ${options.store ?? '{ kind: lowdb, path: ./data }'}
+secrets: { keyFile: ${options.keyFile ?? './keys.json'} }
 # Which factors people may use.
 factors:
   totp: { issuer: Lucy }
@@ -232,7 +245,7 @@ ${authy.apiKey === undefined ? '' : `    apiKey: ${authy.apiKey} # the key of th
     emailDomain: example.com
 `
 }admins: [admin@example.com, admin]
-management: false
+management: ${options.management ?? 'false'}
 branding: { service: Lucy, country: CH }
 support: { contact: 'help@example.com' }
 # One address makes all the requests of a test.

@@ -1,0 +1,75 @@
+/** `lucy-2fa store copy`: opens the stores of two configurations, copies, and says in words what was done. */
+import type { Clock } from './clock.ts';
+import { type LoadedConfig, loadConfig } from './config/load.ts';
+import { createLog } from './log.ts';
+import { formatProblems } from './profiles/problem.ts';
+import { openConfigured, StartError } from './start.ts';
+import { type Copied, copyStore, isComplete } from './store/copy.ts';
+import { type Store, StoreError } from './store/store.ts';
+
+export interface StoreCopyOptions {
+  /** Configuration files; of each only `store` and `secrets` matter. */
+  readonly from: string;
+  readonly to: string;
+  readonly overwrite: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Results, a line each. */
+  readonly print: (line: string) => void;
+  /** How far it is, a line each. */
+  readonly tell: (line: string) => void;
+}
+
+/**
+ * @returns whether everything is in the other store now, read again and alike
+ * @throws StartError with one sentence
+ */
+export async function copyConfigured(options: StoreCopyOptions): Promise<boolean> {
+  const [source, target] = [await configOf(options.from, options.env), await configOf(options.to, options.env)];
+  if (placeOf(source) === placeOf(target)) {
+    throw new StartError('config', `${options.from} and ${options.to} name the same store; there is nothing to copy.`);
+  }
+  const log = createLog('warn', { write: (line) => options.tell(line.trimEnd()) });
+  const from = await openConfigured(source, options.clock, log);
+  let to: Store | undefined;
+  try {
+    to = await openConfigured(target, options.clock, log);
+    const copied = await copyStore({
+      from,
+      to,
+      clock: options.clock,
+      overwrite: options.overwrite,
+      onProgress: ({ collection, step, done }) => options.tell(`${step} ${collection}: ${done}`),
+    });
+    for (const one of copied) for (const line of linesOf(one)) options.print(line);
+    return copied.every(isComplete);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    const goOn = 'What was copied stays; the same command goes on from there.';
+    throw new StartError('store', `${error.message} ${goOn}`, { cause: error });
+  } finally {
+    await to?.close();
+    await from.close();
+  }
+}
+
+async function configOf(path: string, env: StoreCopyOptions['env']): Promise<LoadedConfig> {
+  const loaded = await loadConfig(path, env);
+  if (!loaded.ok) throw new StartError('config', formatProblems(loaded.problems, path));
+  return loaded;
+}
+
+function placeOf({ config }: LoadedConfig): string {
+  const { store } = config;
+  return store.kind === 'lowdb'
+    ? store.path
+    : JSON.stringify([store.server.addresses, store.server.database, store.prefix]);
+}
+
+function linesOf({ collection, found, written, alike, differing, missing, others }: Copied): string[] {
+  const lines = [`${collection}: ${found} found, ${written} written, ${alike} read again and alike`];
+  if (others > 0) lines.push(`  ${others} more in the other store, left alone`);
+  if (differing.length > 0) lines.push(`  differ there, not replaced (--overwrite does): ${differing.join(', ')}`);
+  if (missing.length > 0) lines.push(`  did not arrive: ${missing.join(', ')}`);
+  return lines;
+}
