@@ -43,6 +43,8 @@ export function placesOf(setting: Setting, name: string): { config: string; data
 export function gatewayCommand(setting: Setting, options: GatewayOptions, port: number): string[] {
   const { config, data, keys } = placesOf(setting, options.name);
   const { store } = options;
+  // Each has a key file of its own, so each needs records of its own; the workers of one gateway share both.
+  const prefix = `${options.name.replaceAll(/[^a-z0-9]+/g, '-')}:`;
   writeFileSync(
     config,
     `listen: { host: 127.0.0.1, port: ${port} }
@@ -51,7 +53,9 @@ upstream:
   url: ${setting.upstream}
   profile: lucy
 ${options.recheck === undefined ? '' : `  whoami: { recheck: ${options.recheck} }\n`}store: ${
-      store.kind === 'lowdb' ? `{ kind: lowdb, path: ${data} }` : `{ kind: redis, url: '${store.url}' }`
+      store.kind === 'lowdb'
+        ? `{ kind: lowdb, path: ${data} }`
+        : `{ kind: redis, url: '${store.url}', prefix: '${prefix}' }`
     }
 secrets: { keyFile: ${keys} }
 management: false
