@@ -131,6 +131,7 @@ export class RedisCollection<T> implements Collection<T> {
     try {
       return await args();
     } catch (error) {
+      if (error instanceof StoreError && (error.code === 'damaged' || error.code === 'wrong-key')) throw error;
       const cause = error instanceof StoreError ? error.message : `The server of the store refused (${reason(error)}).`;
       throw new StoreError(code, cause, { cause: error });
     }
@@ -141,7 +142,11 @@ export class RedisCollection<T> implements Collection<T> {
   }
 
   async #text(key: string, code: StoreErrorCode = 'unreadable'): Promise<string | undefined> {
-    return textIn(await this.#ask(['GET', this.#full(key)], code));
+    // With the manifest in the same breath: a server that was emptied a moment ago has nothing to say about anybody (I9).
+    const answer = await this.#ask(['MGET', this.#full(key), this.options.names.manifest], code);
+    if (!Array.isArray(answer) || answer.length !== 2) throw strange();
+    if (answer[1] === null) throw lost();
+    return textIn(answer[0]);
   }
 
   #full(key: string): string {
@@ -203,6 +208,13 @@ function strange(): StoreError {
   return new StoreError(
     'unreadable',
     'The server of the store gave an answer that is not understood; is it Redis or Valkey?',
+  );
+}
+
+function lost(): StoreError {
+  return new StoreError(
+    'damaged',
+    'The Redis server lost the data of the gateway; restore it, or restart all gateways.',
   );
 }
 
