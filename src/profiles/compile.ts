@@ -78,16 +78,18 @@ export function compileProfile(data: ProfileData): Profile {
     return told === undefined ? answer : { ...answer, login: told };
   };
 
-  // Most of what browsers ask for is a GET of a path and nothing besides; unless a rule wants to know who asks, host and path
-  // say everything.
+  // Most of what browsers ask for is a path without a query, and fields of a body are read for few; unless a rule wants to know
+  // who asks, host, method and path say everything.
   const asksWho = data.routes.some((rule) => rule.from !== undefined);
-  const isBare = ({ method, query, form, onPublicHost, host }: RouteQuestion): boolean =>
-    method === 'GET' && query === NO_FIELDS && form === undefined && host !== undefined && !onPublicHost && !asksWho;
+  const isBare = ({ query, form, onPublicHost, host }: RouteQuestion): boolean =>
+    query === NO_FIELDS && form === undefined && host !== undefined && !onPublicHost && !asksWho;
   const bareRoute = remembered((host) =>
-    remembered((path) => {
-      const bare = { method: 'GET', query: NO_FIELDS, form: undefined, onPublicHost: false, client: '' };
-      return route({ ...bare, path, host });
-    }),
+    remembered((method) =>
+      remembered((path) => {
+        const bare = { query: NO_FIELDS, form: undefined, onPublicHost: false, client: '' };
+        return route({ ...bare, method, path, host });
+      }),
+    ),
   );
 
   return {
@@ -98,7 +100,7 @@ export function compileProfile(data: ProfileData): Profile {
     isPublicHost: anyOf(data.hosts.public.map(hostMatcher)),
     readsBody: (method, path) =>
       hasBody(method) && (data.access === 'public' || bodyPlaces.some((place) => place.wide(path))),
-    route: (question) => (isBare(question) ? bareRoute(question.host ?? '')(question.path) : route(question)),
+    route: (question) => (isBare(question) ? bareRoute(question.host ?? '')(question.method)(question.path) : route(question)),
     judge: compileJudge(data.login),
     whoami: data.whoami === undefined ? undefined : compileWhoami(data.whoami, identify),
     signOut: compileSignOut(data),

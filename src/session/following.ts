@@ -97,7 +97,7 @@ export class Following {
     if (session === undefined) return;
     session.stale = true;
     // Nobody may ever ask for it again, and it would keep a socket open, or count as a session without a login.
-    if (session.running.length > 0 || session.session.state === 'anonymous') this.#askSoon(session);
+    if (session.running.size > 0 || session.session.state === 'anonymous') this.#askSoon(session);
   }
 
   /** A store that cannot be asked says so by not being heard; when it is back, everything is asked about anew. */

@@ -1,5 +1,6 @@
 /** The sessions that this process holds, and what runs on their behalf. It knows no store and no rules. */
-import type { Endable, LiveSession } from './live.ts';
+import type { LiveSession } from './live.ts';
+import type { Endable } from './ties.ts';
 
 export interface Arrival {
   over: boolean;
@@ -27,7 +28,7 @@ export class Held {
 
   /** Those on whose behalf something runs. */
   busy(): LiveSession[] {
-    for (const session of this.#busy) if (session.running.length === 0) this.#busy.delete(session);
+    for (const session of this.#busy) if (session.running.size === 0) this.#busy.delete(session);
     return [...this.#busy];
   }
 
@@ -78,20 +79,17 @@ export class Held {
       running.abort();
       return;
     }
-    session.running.push(running);
+    session.running.add(running);
     this.#busy.add(session);
   }
 
   /** Once per request: a session that has nothing running any more stays among the busy ones until somebody asks for them. */
   detach(session: LiveSession, running: Endable): void {
-    const at = session.running.lastIndexOf(running);
-    if (at < 0) return;
-    const last = session.running.pop();
-    if (last !== undefined && at < session.running.length) session.running[at] = last;
+    session.running.remove(running);
   }
 
   abortAll(session: LiveSession): void {
-    for (const running of session.running.splice(0)) running.abort();
+    session.running.abortAll();
     this.#busy.delete(session);
   }
 

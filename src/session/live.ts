@@ -4,11 +4,7 @@ import type { Session } from '../gate/session.ts';
 import type { Instant } from '../gate/types.ts';
 import type { SessionRecord } from '../store/store.ts';
 import { Jar } from './jar.ts';
-
-/** Something that runs on behalf of a session: a response, a socket. */
-export interface Endable {
-  abort(): void;
-}
+import { Ties } from './ties.ts';
 
 /**
  * Whether the application can still be believed to mean the same person; see login/recheck.ts. It belongs to the jar and moves
@@ -39,8 +35,8 @@ export class LiveSession {
   written = 0;
   /** Settles with the last write that was begun. */
   writing: Promise<void> = Promise.resolve();
-  /** Responses and sockets that are open now. No Set: its outgrown tables would keep every finished response in memory for a while. */
-  readonly running: Endable[] = [];
+  /** Responses and sockets that are open now. */
+  readonly running = new Ties();
   readonly #confidence: Confidence;
   /** One login exchange at a time: the jar belongs to it meanwhile. */
   exchange: Promise<unknown> = Promise.resolve();

@@ -13,7 +13,8 @@ import { Following } from './following.ts';
 import { Held } from './held.ts';
 import { Jar } from './jar.ts';
 import { type EndReason, overBecause, type SessionLimits, TOUCH_MS, withExpiry } from './limits.ts';
-import { type Endable, LiveSession } from './live.ts';
+import { LiveSession } from './live.ts';
+import type { Endable } from './ties.ts';
 
 /** A session and, when it has a new id, the id for the browser. */
 export interface Issued {
