@@ -101,7 +101,13 @@ describe('a server that is out of reach', () => {
     const { store } = await open(serverAt(port));
     await store.users.update('a', () => ({ write: user('a'), result: 0 }));
     await command(port, 'FLUSHALL');
-    expect((await errorOf(store.users.get('a'))).code).toBe('damaged');
+    const write = () => store.users.update('b', () => ({ write: user('b'), result: 0 }));
+    const list = async () => {
+      for await (const [name] of store.users.entries()) expect(name).toBe('a');
+    };
+    for (const ask of [() => store.users.get('a'), write, list, () => store.sessions.of('a' as never)]) {
+      expect((await errorOf(ask())).code).toBe('damaged');
+    }
     await expect.poll(() => store.healthy(), { timeout: 10_000 }).toBe(false);
     expect((await errorOf(store.users.get('a'))).code).toBe('damaged');
   });

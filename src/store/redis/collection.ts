@@ -14,7 +14,7 @@ import { type IsRecord, isObject } from '../records.ts';
 import { type Change, type Collection, StoreError, type StoreErrorCode } from '../store.ts';
 import type { Link } from './link.ts';
 import type { Names } from './names.ts';
-import { run, SWAP } from './scripts.ts';
+import { LOST, run, SWAP } from './scripts.ts';
 
 export interface CollectionOptions<T> {
   readonly name: CollectionName;
@@ -72,13 +72,15 @@ export class RedisCollection<T> implements Collection<T> {
       const fresh = found.filter((full) => !seen.has(full));
       for (const full of fresh) seen.add(full);
       if (fresh.length === 0) continue;
-      const texts = await this.#ask(['MGET', ...fresh]);
-      if (!Array.isArray(texts) || texts.length !== fresh.length) throw strange();
+      const texts = await this.#ask(['MGET', ...fresh, names.manifest]);
+      if (!Array.isArray(texts) || texts.length !== fresh.length + 1) throw strange();
+      if (texts.at(-1) === null) throw lost();
       for (const [i, full] of fresh.entries()) {
         const opened = this.opened(full.slice(names.start(name).length), textIn(texts[i]));
         if (opened !== undefined) yield opened;
       }
     } while (cursor !== '0');
+    if ((await this.#ask(['EXISTS', names.manifest])) !== 1) throw lost(); // what was not there any more was not listed
   }
 
   /** Refuses updates from now on, and resolves when those that were accepted are done. Afterwards nothing is read either. */
@@ -132,6 +134,7 @@ export class RedisCollection<T> implements Collection<T> {
       return await args();
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'damaged' || error.code === 'wrong-key')) throw error;
+      if (error instanceof Error && error.message === LOST) throw lost();
       const cause = error instanceof StoreError ? error.message : `The server of the store refused (${reason(error)}).`;
       throw new StoreError(code, cause, { cause: error });
     }
@@ -160,7 +163,7 @@ export class RedisCollection<T> implements Collection<T> {
     const places = [this.#full(from), this.#full(to)];
     const plain = write === null ? '' : JSON.stringify({ k: to, r: write });
     const sealed = write === null ? '' : keys.seal(aad(name, names.short(name, to)), plain);
-    const where = [...places, leaves?.index ?? this.#full(from), joins?.index ?? this.#full(from)];
+    const where = [...places, leaves?.index ?? this.#full(from), joins?.index ?? this.#full(from), names.manifest];
     const what = [text ?? '', sealed, this.#timeToLive(write), leaves?.member ?? '', joins?.member ?? ''];
     const args = [...what, names.channel, ...messages];
     return this.run(() => run((command) => link.send(command), SWAP, where, args), 'unwritable');

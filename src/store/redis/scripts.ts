@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { Send } from './link.ts';
 
+/** What a script answers on a server without a manifest: it was emptied, and has nothing to say about anybody (I9). */
+export const LOST = 'LOST the manifest is gone';
+
 export interface Script {
   readonly source: string;
   readonly sha1: string;
@@ -9,12 +12,13 @@ export interface Script {
 
 /**
  * Compare and set, for a record that stays where it is (both keys the same) or moves.
- * KEYS: from, to, index that `from` leaves, index that `to` joins.
+ * KEYS: from, to, index that `from` leaves, index that `to` joins, manifest.
  * ARGV: text that must be stored under `from` ('' for none), new text ('' removes), time to live in ms (0 for ever),
  * member that leaves ('' for none), member that joins ('' for none), channel, messages.
  * Answers 1, or the text that is stored instead (nothing for none). An empty text is never ours, and not the same as none.
  */
 export const SWAP = script(`
+if redis.call('EXISTS', KEYS[5]) == 0 then return redis.error_reply('${LOST}') end
 local stored = redis.call('GET', KEYS[1])
 if stored == '' or (stored or '') ~= ARGV[1] then return stored end
 local text, ttl = ARGV[2], tonumber(ARGV[3])
@@ -34,9 +38,10 @@ return 1`);
 
 /**
  * Members of an index with their texts, as they are at one moment; members whose record is gone are forgotten.
- * KEYS: the index. ARGV: what stands before a member in the name of its record. Answers member, text, member, text.
+ * KEYS: the index, the manifest. ARGV: what stands before a member in the name of its record. Answers member, text, member, text.
  */
 export const MEMBERS = script(`
+if redis.call('EXISTS', KEYS[2]) == 0 then return redis.error_reply('${LOST}') end
 local found = {}
 for _, member in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local text = redis.call('GET', ARGV[1] .. member)

@@ -34,7 +34,13 @@ export class RedisSessions extends RedisCollection<SessionRecord> implements Ses
   async of(identity: Identity): Promise<readonly (readonly [key: string, record: SessionRecord])[]> {
     const { link, names } = this.options;
     const answer = await this.run(
-      () => run((command) => link.send(command), MEMBERS, [names.index(identity)], [names.start('sessions')]),
+      () =>
+        run(
+          (command) => link.send(command),
+          MEMBERS,
+          [names.index(identity), names.manifest],
+          [names.start('sessions')],
+        ),
       'unreadable',
     );
     if (!Array.isArray(answer)) throw new StoreError('unreadable', 'The server of the store gave a strange answer.');
