@@ -100,7 +100,8 @@ export function compileProfile(data: ProfileData): Profile {
     isPublicHost: anyOf(data.hosts.public.map(hostMatcher)),
     readsBody: (method, path) =>
       hasBody(method) && (data.access === 'public' || bodyPlaces.some((place) => place.wide(path))),
-    route: (question) => (isBare(question) ? bareRoute(question.host ?? '')(question.method)(question.path) : route(question)),
+    route: (question) =>
+      isBare(question) ? bareRoute(question.host ?? '')(question.method)(question.path) : route(question),
     judge: compileJudge(data.login),
     whoami: data.whoami === undefined ? undefined : compileWhoami(data.whoami, identify),
     signOut: compileSignOut(data),
