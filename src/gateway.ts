@@ -131,10 +131,23 @@ export class Gateway {
     const method = req.method ?? 'GET';
     if (profile.readsBody(method, scope.target.path) || this.#mayExchange(arrival, session, query)) {
       return readBodyStart(req, MAX_FORM_BYTES, this.#parts.clock, FORM_TIMEOUT_MS).then(
-        (start) => (start === undefined ? undefined : this.#ask(arrival, session, query, start)), // or the client went away
+        (start) => (start === undefined ? undefined : this.#asked(arrival, session, query, start)), // or the client went away
       );
     }
     return this.#ask(arrival, session, query, undefined);
+  }
+
+  /** A body may take its time; whose request it is may have changed elsewhere meanwhile, and is asked anew (I6). */
+  #asked(
+    arrival: Arrival,
+    session: LiveSession | undefined,
+    query: ParsedFields,
+    start: BodyStart,
+  ): Promise<void> | void {
+    if (session?.stale !== true) return this.#ask(arrival, session, query, start);
+    const found = this.#parts.sessions.find(arrival.cookies.id, true);
+    if (found instanceof Promise) return found.then((now) => this.#ask(arrival, now, query, start));
+    return this.#ask(arrival, found, query, start);
   }
 
   /** Everything that the gate wants to know is here. */

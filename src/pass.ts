@@ -102,7 +102,11 @@ class Passing implements Forwarding {
     const told = this.#isUnsafe && session !== undefined ? this.#parts.rechecks.depart(session) : undefined;
     if (told === undefined) return this.#send(cookie);
     told.then(
-      () => this.#send(cookie),
+      () => {
+        if (session?.stillVerified(this.#version) === true) return this.#send(cookie);
+        this.onEnd(); // the rights ended while the others were told
+        this.#refuse('session-ended');
+      },
       (error: unknown) => {
         this.onEnd(); // it did not leave
         this.#parts.answers.failed(this.req, this.res, error);

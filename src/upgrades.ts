@@ -67,7 +67,7 @@ export class Upgrades {
     if (route.login !== undefined || route.isOracle) return refuseUpgrade(socket, 400, this.#parts.clock);
     const socketOf = new SocketAnswer(this.#parts, session, settings, scope, mayCarryCredentials(query.names()));
     const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
-    await socketOf.depart();
+    if (!(await socketOf.depart())) return refuseUpgrade(socket, 401, this.#parts.clock, pageOf('login', settings));
     const running = this.#parts.upstream.tunnel({
       req,
       socket,
@@ -105,9 +105,19 @@ class SocketAnswer {
     this.#departed = queryMayLogIn && settings.profile.whoami?.recheck === 'unsafe';
   }
 
-  /** Before the question leaves. @throws StoreError when the other processes could not be told */
-  async depart(): Promise<void> {
-    if (this.#departed) await this.#parts.rechecks.depart(this.#session);
+  /**
+   * Before the question leaves. @returns whether it still may: telling the other processes takes a while
+   * @throws StoreError when they could not be told
+   */
+  async depart(): Promise<boolean> {
+    let may = false;
+    try {
+      if (this.#departed) await this.#parts.rechecks.depart(this.#session);
+      may = this.#session.stillVerified(this.#version);
+    } finally {
+      if (!may) this.onEnd();
+    }
+    return may;
   }
 
   /** Ends the socket with the session. */

@@ -89,7 +89,7 @@ export class Following {
     if (key === undefined) {
       this.#held.overtake();
       for (const session of this.#held.all()) session.stale = true;
-      for (const session of this.#held.busy()) this.#askSoon(session);
+      for (const session of this.#held.busy()) this.askSoon(session);
       return;
     }
     this.#held.overtake(key);
@@ -97,11 +97,11 @@ export class Following {
     if (session === undefined) return;
     session.stale = true;
     // Nobody may ever ask for it again, and it would keep a socket open, or count as a session without a login.
-    if (session.running.size > 0 || session.session.state === 'anonymous') this.#askSoon(session);
+    if (session.running.size > 0 || session.session.state === 'anonymous') this.askSoon(session);
   }
 
   /** A store that cannot be asked says so by not being heard; when it is back, everything is asked about anew. */
-  #askSoon(session: LiveSession): void {
+  askSoon(session: LiveSession): void {
     this.ask(session.key).catch(() => undefined);
   }
 }

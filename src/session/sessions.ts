@@ -108,7 +108,10 @@ export class Sessions {
   async #asked(following: Following, key: string): Promise<LiveSession | undefined> {
     if (this.#ending.has(key)) return undefined;
     const session = await following.ask(key);
-    return session === undefined || session.ended ? undefined : this.#unlessOver(session);
+    if (session === undefined || session.ended) return undefined;
+    if (!this.#ending.has(key)) return this.#unlessOver(session);
+    this.#held.drop(session); // it was read while its removal was on the way
+    return undefined;
   }
 
   #unlessOver(session: LiveSession): LiveSession | undefined {
@@ -201,7 +204,7 @@ export class Sessions {
     } finally {
       this.#held.arrived(key, arrival);
     }
-    this.#ending.delete(old.key);
+    this.#gone(old.key);
     if (record === undefined || arrival.over) throw new SessionGone();
     old.jar.follow(record.jar);
     return { session: this.#held.add(new LiveSession(key, record, old.jar, old.confidence)), id };
@@ -214,7 +217,7 @@ export class Sessions {
     const told = this.#options.onEnd(session, reason);
     await this.#options.store.update(session.key, () => ({ write: null, result: undefined }));
     await told;
-    this.#ending.delete(session.key); // after a failed write it stays: dead here, whatever the disk says
+    this.#gone(session.key); // after a failed write it stays: dead here, whatever the disk says
   }
 
   /** Ends all sessions of an identity, but the one named. @returns how many. */
@@ -331,6 +334,8 @@ export class Sessions {
   /** Ties something that is running to a session, so that it ends with it. */
   attach(session: LiveSession, running: Endable): void {
     this.#held.attach(session, running);
+    // Changed elsewhere between the look and now: who was told of that had nothing to end yet.
+    if (session.stale) this.#following?.askSoon(session);
   }
 
   detach(session: LiveSession, running: Endable): void {
@@ -362,6 +367,13 @@ export class Sessions {
 
   #heldOr(key: string, record: SessionRecord): LiveSession {
     return this.#held.get(key) ?? this.#held.add(new LiveSession(key, record));
+  }
+
+  /** The store has it no more: nor does anybody here who read it a moment before. */
+  #gone(key: string): void {
+    this.#ending.delete(key);
+    const left = this.#held.get(key);
+    if (left !== undefined) this.#held.drop(left);
   }
 
   #forget(session: LiveSession): void {

@@ -135,6 +135,30 @@ describe('finding', () => {
 });
 
 describe('an end', () => {
+  it('that is on its way is not undone by a request that reads the session meanwhile', async () => {
+    const { id } = await loggedIn(b);
+    let ending: Promise<void> | undefined;
+    stores.a.beforeAnswer = async () => {
+      stores.a.beforeAnswer = async () => {};
+      const session = await a.find(id, true);
+      if (session !== undefined) ending = a.end(session, 'logout');
+    };
+    expect(await a.find(id, false)).toBeUndefined();
+    await ending;
+    expect(a.byKey(sessionKey(id))).toBeUndefined();
+    expect(await a.find(id, false)).toBeUndefined();
+  });
+
+  it('between the look and the moment that something runs for it ends that too', async () => {
+    const { id, session } = await loggedIn(a);
+    const there = await foundBy(b, id);
+    await a.end(session, 'revoked');
+    const socket = counting();
+    b.attach(there, socket);
+    await calm();
+    expect(socket.aborts).toBe(1);
+  });
+
   it('in one process is an end in the other, and of everything that runs there', async () => {
     const { id, session } = await loggedIn(a);
     const there = await foundBy(b, id);
