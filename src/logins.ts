@@ -8,7 +8,7 @@ import { localRedirects } from './pass.ts';
 import type { Replies } from './replies.ts';
 import { redirect } from './request/answers.ts';
 import { clientBucket } from './request/client.ts';
-import { clearOwnCookie } from './session/cookie.ts';
+import { clearOwnCookie, loginCookies, setOwnCookie, wishedFor } from './session/cookie.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { Framing } from './upstream/request-headers.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -64,25 +64,31 @@ export class Logins {
       login: route.login,
       isOracle: route.isOracle,
       dropFirst,
+      wanted: wishedFor(way.cookies.wish),
       publicOrigin: settings.publicUrl.origin,
       upstreamOrigin: this.#parts.upstreamOrigin,
     });
     switch (exchanged.is) {
       case 'answer':
-        return this.#parts.replies.release(exchanged.reply, exchanged.newId, way);
+        return this.#parts.replies.release(exchanged.reply, this.#issued(exchanged.newId), way);
       case 'withheld':
         return this.#parts.replies.refuse(req, res, exchanged.why, scope.isNavigation, {
-          setCookie: clearOwnCookie(this.#parts.cookieName),
+          setCookies: [clearOwnCookie(this.#parts.cookieName)],
         });
       case 'login':
         if (exchanged.accepted.standing === 'pass') {
           const { issued, returnTo } = exchanged.accepted;
-          return this.#parts.replies.release(withWayOn(exchanged.reply, returnTo), issued.id, way);
+          const setCookies = loginCookies(this.#parts.cookieName, issued.id, way.cookies.wish);
+          return this.#parts.replies.release(withWayOn(exchanged.reply, returnTo), setCookies, way);
         }
         return this.#parts.replies.loggedIn(exchanged.accepted, way);
       default:
         return exchanged satisfies never;
     }
+  }
+
+  #issued(id: string | undefined): string[] {
+    return id === undefined ? [] : [setOwnCookie(this.#parts.cookieName, id)];
   }
 
   /** The application's logout ends our session first; its answer then comes from a jar that nobody has any more. */
@@ -93,7 +99,7 @@ export class Logins {
     if (session.confidence.unconfirmed) {
       // Whose page would the answer be? A logout without its token signs nobody out and shows one (T3).
       await this.#parts.sessions.end(session, 'logout');
-      return redirect(res, settings.profile.loginPage, clear);
+      return redirect(res, settings.profile.loginPage, [clear]);
     }
     const cookie = session.jar.header(scope.target.path, this.#parts.clock.now());
     await this.#parts.sessions.end(session, 'app-logout');
@@ -112,7 +118,7 @@ export class Logins {
         out.push('Set-Cookie', clear);
         return { send: out };
       },
-      onFailure: () => redirect(res, settings.profile.loginPage, clear),
+      onFailure: () => redirect(res, settings.profile.loginPage, [clear]),
       onEnd: () => {},
       ...(way.start === undefined ? {} : { bodyRead: way.start.bytes, bodyComplete: way.start.complete }),
     });

@@ -13,7 +13,7 @@ import { type Accepted, type AcceptParts, acceptLogin } from './login/accept.ts'
 import type { AppQuestions } from './login/app.ts';
 import { endQuietly, joinCookies, wayOn } from './login/exchange.ts';
 import type { Rechecks } from './login/recheck.ts';
-import { setOwnCookie } from './session/cookie.ts';
+import { loginCookies, setOwnCookie, wishedFor } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
 import { applicationOrigins, rewriteLocation } from './upstream/location.ts';
@@ -242,7 +242,9 @@ class Passing implements Forwarding {
   async #loggedIn(head: AnswerHead, session: LiveSession, identity: Parameters<typeof acceptLogin>[2]): Promise<Held> {
     const { scope, settings } = this.#way;
     this.#parts.log.warn('authn_unlisted_login', { identity, path: scope.target.path });
-    const way = wayOn(session, undefined, { profile: settings.profile, publicOrigin: settings.publicUrl.origin });
+    const { wish } = this.#way.cookies;
+    const { profile, publicUrl } = settings;
+    const way = wayOn(undefined, { profile, wanted: wishedFor(wish), publicOrigin: publicUrl.origin });
     let accepted: Accepted;
     try {
       accepted = await acceptLogin(this.#parts.accept, session, identity, way);
@@ -250,19 +252,24 @@ class Passing implements Forwarding {
       await endQuietly(this.#parts.sessions, session); // its jar is somebody else's now, and nobody wrote that down
       throw error;
     }
-    if (accepted.standing === 'pass') return { send: this.#headersOut(head, this.#ownCookie(accepted.issued.id)) };
+    if (accepted.standing === 'pass') {
+      return { send: this.#headersOut(head, loginCookies(this.#parts.cookieName, accepted.issued.id, wish)) };
+    }
     return this.#taken(() => this.#parts.answers.loggedIn(accepted, this.#way));
   }
 
-  #ownCookie(id: string | undefined): string | undefined {
-    return id === undefined ? undefined : setOwnCookie(this.#parts.cookieName, id);
+  #ownCookie(id: string | undefined): string[] | undefined {
+    return id === undefined ? undefined : [setOwnCookie(this.#parts.cookieName, id)];
   }
 
-  #headersOut(head: AnswerHead, own?: string): FlatHeaders {
+  #headersOut(head: AnswerHead, own?: readonly string[]): FlatHeaders {
     const { scope, settings } = this.#way;
     const out = localRedirects(head, this.#parts.upstreamOrigin, settings.publicUrl);
     addReadable(out, head.setCookies, settings.profile, scope.onPublicHost);
-    if (own !== undefined) out.push('Set-Cookie', own, 'Cache-Control', 'no-store');
+    if (own !== undefined && own.length > 0) {
+      for (const line of own) out.push('Set-Cookie', line);
+      out.push('Cache-Control', 'no-store');
+    }
     return out;
   }
 

@@ -1,6 +1,6 @@
 /**
  * What the gate answers instead of the application: a redirect to a page, a refusal, or an answer of the login exchange that
- * may go out after all. Nothing here decides; every answer that sets our cookie is made here.
+ * may go out after all. Nothing here decides, and no answer here needs the store.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { returnPath } from './gate/redirect.ts';
@@ -10,8 +10,8 @@ import type { Accepted } from './login/accept.ts';
 import { Superseded } from './login/exchange.ts';
 import { localRedirects, pageOfFailure } from './pass.ts';
 import { redirect } from './request/answers.ts';
-import { setOwnCookie } from './session/cookie.ts';
-import { SessionGone, type Sessions } from './session/sessions.ts';
+import { loginCookies, rememberWish } from './session/cookie.ts';
+import { SessionGone } from './session/sessions.ts';
 import { StoreError } from './store/store.ts';
 import { type FlatHeaders, type Reply, UpstreamError } from './upstream/upstream.ts';
 import { type GateTarget, newRequestId, pageOf, type Way } from './way.ts';
@@ -20,7 +20,6 @@ import type { GatePage, Web } from './web/web.ts';
 export interface ReplyParts {
   readonly cookieName: string;
   readonly upstreamOrigin: string;
-  readonly sessions: Sessions;
   readonly web: Web;
   readonly log: Log;
 }
@@ -37,7 +36,7 @@ export class Replies {
     res: ServerResponse,
     page: GatePage,
     asPage: boolean,
-    facts: { challenge?: string; retryAfterMs?: number; setCookie?: string } = {},
+    facts: { challenge?: string; retryAfterMs?: number; setCookies?: readonly string[] } = {},
   ): void {
     if (res.headersSent || res.destroyed) {
       res.destroy();
@@ -53,44 +52,36 @@ export class Replies {
     return this.refuse(way.req, way.res, 'not-signed-in', false, { challenge: pageOf(page, way.settings) });
   }
 
-  /** Sends a person to a page, and remembers where they wanted to go when that is the login page. */
+  /** Sends a person to a page, and lets the browser remember where they wanted to go when that is the login page. */
   show(page: GateTarget, way: Way): void {
-    const { req, res, scope, session, settings } = way;
+    const { req, res, scope, settings } = way;
     // Nobody signs in on a public host; a redirect to its login page would only lead here again.
     if (scope.onPublicHost) return this.refuse(req, res, 'not-signed-in', true);
     if (page !== 'login') return redirect(res, pageOf(page, settings));
-    const isGet = req.method === 'GET';
-    const wanted = isGet ? returnPath(scope.target.target, settings.publicUrl.origin) : undefined;
-    if (wanted === undefined || wanted === settings.profile.home) return redirect(res, settings.profile.loginPage);
-    const { sessions, cookieName } = this.#parts;
-    const known = session?.ended === false ? session : undefined;
-    if (known !== undefined) sessions.setWanted(known, wanted);
-    const issued = known === undefined ? sessions.create(wanted) : { session: known, id: undefined };
-    const setCookie = issued.id === undefined ? undefined : setOwnCookie(cookieName, issued.id);
-    const settled = sessions.settled(issued.session);
-    if (settled === undefined) return redirect(res, settings.profile.loginPage, setCookie);
-    settled.then(
-      () => redirect(res, settings.profile.loginPage, setCookie),
-      (error: unknown) => this.failed(req, res, error),
-    );
+    const { home, loginPage } = settings.profile;
+    const wanted = req.method === 'GET' ? returnPath(scope.target.target, settings.publicUrl.origin) : undefined;
+    if (wanted === undefined || wanted === home) return redirect(res, loginPage);
+    redirect(res, loginPage, [rememberWish(this.#parts.cookieName, wanted)]);
   }
 
   loggedIn(accepted: Accepted, way: Way): void {
     const { issued, standing } = accepted;
-    const setCookie = issued.id === undefined ? undefined : setOwnCookie(this.#parts.cookieName, issued.id);
+    const setCookies = loginCookies(this.#parts.cookieName, issued.id, way.cookies.wish);
     const page = pageOf(standing === 'enrol' ? 'enrol' : 'challenge', way.settings);
-    if (way.scope.isNavigation) return redirect(way.res, page, setCookie);
-    const facts = setCookie === undefined ? {} : { setCookie };
-    return this.refuse(way.req, way.res, 'factor-needed', false, { challenge: page, ...facts });
+    if (way.scope.isNavigation) return redirect(way.res, page, setCookies);
+    return this.refuse(way.req, way.res, 'factor-needed', false, { challenge: page, setCookies });
   }
 
-  /** An answer of the exchange that may go out: buffered, its vaulted cookies already in the jar. */
-  release(reply: Reply, newId: string | undefined, way: Way): void {
+  /**
+   * An answer of the exchange that may go out: buffered, its vaulted cookies already in the jar.
+   * @param setCookies of ours
+   */
+  release(reply: Reply, setCookies: readonly string[], way: Way): void {
     const { res, settings } = way;
     if (res.destroyed) return;
     const out = localRedirects(reply, this.#parts.upstreamOrigin, settings.publicUrl);
     addReadable(out, reply.setCookies, settings.profile);
-    if (newId !== undefined) out.push('Set-Cookie', setOwnCookie(this.#parts.cookieName, newId));
+    for (const line of setCookies) out.push('Set-Cookie', line);
     res.writeHead(reply.status, reply.message, withLength(out, reply));
     res.end(reply.body);
   }

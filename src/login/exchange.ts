@@ -44,6 +44,8 @@ export interface ExchangeRequest {
   readonly isOracle: boolean;
   /** A verified session loses its rights before the application sees the password. */
   readonly dropFirst: boolean;
+  /** What the browser remembers of where the person wanted to go, unchecked. */
+  readonly wanted: string | undefined;
   readonly publicOrigin: string;
   readonly upstreamOrigin: string;
 }
@@ -146,7 +148,7 @@ async function judge(
       return { is: 'withheld', why: seen.why };
     case 'login': {
       if (login === undefined) parts.log.warn('authn_unlisted_login', { identity: seen.identity, path: request.path });
-      const returnTo = wayOn(session, got.reply, request);
+      const returnTo = wayOn(got.reply, request);
       const accepted = await acceptLogin(parts.accept, session, seen.identity, returnTo);
       return { is: 'login', accepted, reply: got.reply };
     }
@@ -173,12 +175,10 @@ function hintOf(profile: Profile, login: LoginMatch | undefined): Identity | und
  * an application that remembers the last refused page would send people there, because we asked for it in their name.
  */
 export function wayOn(
-  session: LiveSession,
   reply: Reply | undefined,
-  request: { profile: Profile; publicOrigin: string; upstreamOrigin?: string },
+  request: { profile: Profile; wanted: string | undefined; publicOrigin: string; upstreamOrigin?: string },
 ): ReturnPath {
-  const { profile, publicOrigin, upstreamOrigin = publicOrigin } = request;
-  const { wanted } = session.record;
+  const { profile, wanted, publicOrigin, upstreamOrigin = publicOrigin } = request;
   const wish = wanted === undefined ? undefined : returnPath(wanted, publicOrigin);
   if (wish !== undefined) return wish;
   const location = reply === undefined ? undefined : locationOf(reply);

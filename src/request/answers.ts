@@ -5,10 +5,10 @@ import type { Clock } from '../clock.ts';
 import { part } from '../upstream/refusal.ts';
 
 /** 303 turns any method into GET (RFC 9110 15.4.4), so that a password is never sent a second time. */
-export function redirect(res: ServerResponse, location: string, setCookie?: string): void {
+export function redirect(res: ServerResponse, location: string, setCookies: readonly string[] = []): void {
   if (res.headersSent || res.destroyed) return;
   const headers = ['Location', location, 'Cache-Control', 'no-store', 'Content-Length', '0'];
-  if (setCookie !== undefined) headers.push('Set-Cookie', setCookie);
+  for (const line of setCookies) headers.push('Set-Cookie', line);
   res.writeHead(303, headers);
   res.end();
 }

@@ -1,6 +1,7 @@
 /**
- * The two kinds of cookies a browser may send us: ours, and names on the readable list. Nothing else is ever looked at,
- * and a doubtful one counts as none (I2, I6; attacks "PHP cookie-name mangling", "duplicate cookies", "broken cookie").
+ * The cookies a browser may send us: our session id, the wish of somebody who was refused, and names on the readable list.
+ * Nothing else is ever looked at, and a doubtful one counts as none (I2, I6; attacks "PHP cookie-name mangling", "duplicate
+ * cookies", "broken cookie").
  */
 import { hash } from 'node:crypto';
 
@@ -12,6 +13,8 @@ export interface SentCookies {
   readonly id: string | undefined;
   /** A cookie of our name came twice: somebody may be tossing cookies from a sibling host. */
   readonly duplicated: boolean;
+  /** What {@link rememberWish} gave the browser, as it came back. */
+  readonly wish: string | undefined;
   /** `name=value` pairs of readable cookies, first of each name, ready to be forwarded. */
   readonly readable: string | undefined;
 }
@@ -34,6 +37,7 @@ export function readCookies(
   if (header === undefined) return NOTHING;
   let id: string | undefined;
   let seen = 0;
+  let wish: string | undefined;
   let readable: string | undefined;
   let names: Set<string> | undefined;
   for (let start = 0; start < header.length; ) {
@@ -48,6 +52,8 @@ export function readCookies(
         seen += 1;
         const value = header.slice(equals + 1, end);
         if (SESSION_ID.test(value)) id = value;
+      } else if (name.endsWith(WISH) && name === ownName + WISH) {
+        wish = header.slice(equals + 1, end);
       } else if (isReadable(name, header.slice(equals + 1, end)) && !isOwnCookie(name)) {
         names ??= new Set();
         if (!names.has(name)) {
@@ -60,7 +66,7 @@ export function readCookies(
     start = end + 1;
   }
   const duplicated = seen > 1;
-  return { id: duplicated ? undefined : id, duplicated, readable };
+  return { id: duplicated ? undefined : id, duplicated, wish, readable };
 }
 
 /**
@@ -72,16 +78,46 @@ export function mayHideAnother(value: string): boolean {
   return comma !== -1 && value.includes('=', comma);
 }
 
-const NOTHING: SentCookies = { id: undefined, duplicated: false, readable: undefined };
+const NOTHING: SentCookies = { id: undefined, duplicated: false, wish: undefined, readable: undefined };
 
 /** `Set-Cookie` for a new session id. A session cookie: it ends with the browser, the server ends it earlier. */
 export function setOwnCookie(ownName: string, id: string): string {
-  const secure = ownName.startsWith('__Host-') ? '; Secure' : '';
-  return `${ownName}=${id}; Path=/; HttpOnly; SameSite=Lax${secure}`;
+  return line(ownName, id);
 }
 
 export function clearOwnCookie(ownName: string): string {
   return `${setOwnCookie(ownName, '')}; Max-Age=0`;
+}
+
+/** End of the name of the cookie that holds a wish. */
+const WISH = '-wish';
+/** How long a wish is remembered, in seconds: a login page that was left open is not where somebody wants to go on next day. */
+const WISH_SECONDS = 1_800;
+
+/**
+ * `Set-Cookie` for the page that somebody without rights asked for, so that the login can lead there. The browser keeps it, so
+ * a refusal costs no memory and no write, however many come. It is neither secret nor believed: whoever can make a browser ask
+ * for a page chooses it, and says nothing about who they are. @param path same-origin, from `returnPath`
+ */
+export function rememberWish(ownName: string, path: string): string {
+  return `${line(ownName + WISH, Buffer.from(path, 'latin1').toString('base64url'))}; Max-Age=${WISH_SECONDS}`;
+}
+
+/** The page in a wish that came back; whatever a browser may have sent, so it is to be checked like any other target. */
+export function wishedFor(wish: string | undefined): string | undefined {
+  return wish === undefined ? undefined : Buffer.from(wish, 'base64url').toString('latin1');
+}
+
+/** The `Set-Cookie` lines of a login: the new id, when there is one, and the end of a wish that is fulfilled now. */
+export function loginCookies(ownName: string, id: string | undefined, wish: string | undefined): string[] {
+  const lines = id === undefined ? [] : [setOwnCookie(ownName, id)];
+  if (wish !== undefined) lines.push(clearOwnCookie(ownName + WISH));
+  return lines;
+}
+
+function line(name: string, value: string): string {
+  const secure = name.startsWith('__Host-') ? '; Secure' : '';
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}`;
 }
 
 /** What the store knows of a session id; the id itself is only in the browser. */

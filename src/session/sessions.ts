@@ -127,8 +127,8 @@ export class Sessions {
     return overBecause(session.record, seenAt, now, this.#options.limits());
   }
 
-  /** A new session that may do nothing. Kept because a login page needs its cookies, or a person a way back. */
-  create(wanted?: string): Issued {
+  /** A new session that may do nothing. Kept because a login page needs its cookies. */
+  create(): Issued {
     const now = this.#options.clock.now();
     const { id, key } = this.#newId();
     const record = this.#stamped({
@@ -138,7 +138,6 @@ export class Sessions {
       createdAt: now,
       lastSeenAt: now,
       csrf: this.#random(24).toString('base64url'),
-      ...(wanted === undefined ? {} : { wanted }),
     });
     const session = this.#held.add(new LiveSession(key, record));
     this.#evict();
@@ -162,7 +161,7 @@ export class Sessions {
     // Jar and doubts are those of the store: another process may have written to them.
     const after: Successor = (current) =>
       this.#stamped({
-        ...withoutWanted(current),
+        ...withoutPage(current),
         version: before.version + 1,
         session: next,
         jar: Jar.merged(current.jar, heard),
@@ -277,10 +276,6 @@ export class Sessions {
 
   setPage(session: LiveSession, page: SessionRecord['page']): void {
     this.#patch(session, ({ page: _old, ...record }) => (page === undefined ? record : { ...record, page }));
-  }
-
-  setWanted(session: LiveSession, wanted: string): void {
-    this.#patch(session, (record) => ({ ...record, wanted }));
   }
 
   /**
@@ -437,7 +432,7 @@ function standing(doubts: SessionRecord['doubts'], now: Instant): Readonly<Recor
   return Object.fromEntries(Object.entries(doubts ?? {}).filter(([, until]) => until > now));
 }
 
-function withoutWanted(record: SessionRecord): SessionRecord {
-  const { wanted: _wanted, page: _page, ...rest } = record;
+function withoutPage(record: SessionRecord): SessionRecord {
+  const { page: _page, ...rest } = record;
   return rest;
 }

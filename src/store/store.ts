@@ -98,8 +98,6 @@ export interface SessionRecord {
   readonly expiresAt?: Instant;
   /** The token that own forms must carry. */
   readonly csrf: string;
-  /** Where an anonymous person wanted to go before the login page. */
-  readonly wanted?: string;
   /** The `factorVersion` of the account when the session last changed its rights; an older one does not survive a start. */
   readonly factorVersion?: number;
   /** What the own pages remember between two requests (koa-session); never security state. */

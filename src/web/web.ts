@@ -93,6 +93,12 @@ export interface Web {
     req: IncomingMessage,
     res: ServerResponse,
     page: GatePage,
-    facts: { requestId: string; asPage: boolean; challenge?: string; retryAfterMs?: number; setCookie?: string },
+    facts: {
+      requestId: string;
+      asPage: boolean;
+      challenge?: string;
+      retryAfterMs?: number;
+      setCookies?: readonly string[];
+    },
   ): void;
 }

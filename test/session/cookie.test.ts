@@ -5,9 +5,12 @@ import {
   clearOwnCookie,
   cookieNameFor,
   isOwnCookie,
+  loginCookies,
   readCookies,
+  rememberWish,
   sessionKey,
   setOwnCookie,
+  wishedFor,
 } from '../../src/session/cookie.ts';
 
 const OWN = '__Host-lucy2fa';
@@ -99,6 +102,41 @@ describe('what is handed on', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('a wish', () => {
+  it('comes back as it was, whatever stands in the path', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)) }),
+        (path) => {
+          const [pair = '', ...attributes] = rememberWish(OWN, `/${path}`).split('; ');
+          expect(attributes).toEqual(['Path=/', 'HttpOnly', 'SameSite=Lax', 'Secure', 'Max-Age=1800']);
+          const { id, readable, wish } = read(`lang=en; ${pair}`);
+          expect(wishedFor(wish)).toBe(`/${path}`);
+          expect({ id, readable }).toEqual({ id: undefined, readable: 'lang=en' });
+        },
+      ),
+    );
+  });
+
+  it('is never handed on, nor taken from another name', () => {
+    const pair = `${OWN}-wish=L2E`;
+    expect(readCookies(pair, OWN, () => true)).toMatchObject({ wish: 'L2E', readable: undefined });
+    expect(isOwnCookie(`${OWN}-wish`)).toBe(true);
+    for (const other of ['lucy2fa-wish=L2E', `x${pair}`, `__host-lucy2fa-wish=L2E`, '-wish=L2E']) {
+      expect(readCookies(other, OWN, () => true).wish, other).toBeUndefined();
+    }
+  });
+
+  it('ends with the login, and only when there is one', () => {
+    expect(loginCookies(OWN, ID, undefined)).toEqual([setOwnCookie(OWN, ID)]);
+    expect(loginCookies(OWN, undefined, undefined)).toEqual([]);
+    expect(loginCookies(OWN, ID, 'x')).toEqual([
+      setOwnCookie(OWN, ID),
+      `${OWN}-wish=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0`,
+    ]);
   });
 });
 

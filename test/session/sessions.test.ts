@@ -132,12 +132,11 @@ describe('the id', () => {
   });
 
   it('carries the jar along, and not the form token', async () => {
-    const first = sessions.create('/admin/x');
+    const first = sessions.create();
     first.session.jar.store('sid=1; path=/', '/', clock.now());
     const next = await sessions.transition(first.session, accepted());
     expect(next.session.jar.header('/', clock.now())).toBe('sid=1');
     expect(next.session.csrf).not.toBe(first.session.csrf);
-    expect(next.session.record.wanted).toBeUndefined();
   });
 
   it('is not in the store, and an unknown or broken one finds nobody', async () => {
@@ -191,7 +190,7 @@ describe('races', () => {
   it('a save that is still on its way to a slow disk spoils no change of rights', async () => {
     const { session } = await loggedIn();
     store.hold();
-    sessions.setWanted(session, '/admin/x');
+    sessions.setPage(session, { notice: 'x' });
     const dropping = sessions.transition(session, { type: 'dropped' });
     store.release();
     await dropping;
@@ -228,7 +227,6 @@ describe('an ended session', () => {
     ['a save', (session) => sessions.save(session)],
     ['a touch after minutes', (session) => sessions.touch(session, clock.now() + 120_000)],
     ['a page memory', (session) => sessions.setPage(session, { notice: 'x' })],
-    ['a remembered wish', (session) => sessions.setWanted(session, '/admin')],
     ['a second end', (session) => sessions.end(session, 'idle')],
     ['a transition', (session) => sessions.transition(session, accepted('pass')).catch(() => undefined)],
     ['a drop', (session) => sessions.transition(session, { type: 'dropped' }).catch(() => undefined)],
@@ -263,7 +261,7 @@ describe('an ended session', () => {
     const twin = elsewhere.peek(id);
     if (twin === undefined) throw new Error('the other process sees the record');
     await sessions.end(session, 'logout');
-    elsewhere.setWanted(twin, '/admin');
+    elsewhere.setPage(twin, { notice: 'x' });
     elsewhere.touch(twin, clock.now() + 120_000);
     await expect(elsewhere.transition(twin, { type: 'dropped' })).rejects.toBeInstanceOf(SessionGone);
     await store.update('another', () => ({ write: null, result: undefined }));

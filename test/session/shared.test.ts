@@ -246,7 +246,7 @@ describe('a change', () => {
     const { id, session } = await loggedIn(a, 'challenge');
     const there = await foundBy(b, id);
     const next = await a.transition(session, proved(session));
-    b.setWanted(there, '/late');
+    b.setPage(there, { notice: 'late' });
     await expect(b.transition(there, { type: 'dropped' })).rejects.toBeInstanceOf(SessionGone);
     expect((await foundBy(b, next.id ?? '')).session.state).toBe('verified');
   });
@@ -303,11 +303,11 @@ describe('a change', () => {
   it('is waited for by whoever answers, and not waited for in vain', async () => {
     const { session } = await loggedIn(a);
     expect(a.settled(session)).toBeUndefined();
-    a.setWanted(session, '/x');
+    a.setPage(session, { notice: 'x' });
     await a.settled(session);
-    expect((await shared.truth.sessions.get(session.key))?.wanted).toBe('/x');
+    expect((await shared.truth.sessions.get(session.key))?.page).toEqual({ notice: 'x' });
     shared.down = true;
-    a.setWanted(session, '/y');
+    a.setPage(session, { notice: 'y' });
     await expect(a.settled(session)).rejects.toBeInstanceOf(StoreError);
   });
 });

@@ -85,11 +85,11 @@ describe('each refusal of the gate', () => {
     });
   }
 
-  it('tells when to come back, rounded up, and passes a cookie on', async () => {
-    next = { page: 'too-many-logins', facts: facts({ retryAfterMs: 1500, setCookie: 'a=b; Path=/' }) };
+  it('tells when to come back, rounded up, and passes cookies on', async () => {
+    next = { page: 'too-many-logins', facts: facts({ retryAfterMs: 1500, setCookies: ['a=b; Path=/', 'c=d'] }) };
     const answer = await fetch(origin);
     expect(answer.headers.get('retry-after')).toBe('2');
-    expect(answer.headers.getSetCookie()).toEqual(['a=b; Path=/']);
+    expect(answer.headers.getSetCookie()).toEqual(['a=b; Path=/', 'c=d']);
   });
 
   it('has no body for HEAD', async () => {
