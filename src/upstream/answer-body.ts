@@ -1,27 +1,34 @@
 /**
- * Finds the end of the body of a refused upgrade (RFC 9112 6.3, 7.1). What lies behind the end is dropped, and a body whose
- * end is in doubt is malformed: nothing of it may pass for an answer.
+ * Finds the end of the body of an answer (RFC 9112 6.3, 7.1). A body whose end is in doubt is malformed, and what lies behind
+ * the end is never content: nothing of it may pass for an answer.
  */
-import { headerValues, type ParsedHead } from './answer-parser.ts';
+import { type ParsedHead, parseFields } from './answer-parser.ts';
 import { UpstreamError } from './upstream.ts';
 
 export interface BodyReader {
-  /** How to frame it for the client: a body that lasts until the connection closes goes out in chunks, so that it has an end. */
+  /** How to frame it for a client: a body that lasts until the connection closes goes out in chunks, so that it has an end. */
   readonly framing: 'none' | 'chunks' | { readonly length: number };
   /** Whether all of the body was seen. */
   readonly complete: boolean;
+  /** Whether bytes came behind the end: the connection must not be used again. */
+  readonly surplus: boolean;
+  /** Name, value, name, value; what came behind the last chunk. */
+  readonly trailers: readonly string[];
   /** @returns the content in `chunk`. @throws UpstreamError `malformed` */
   push(chunk: Buffer): Buffer[];
   /** The connection was closed. @returns whether the body is complete now. */
   end(): boolean;
 }
 
-/** @throws UpstreamError `malformed` when the framing is in doubt. */
-export function bodyReader(head: ParsedHead): BodyReader {
-  const codings = headerValues(head, 'transfer-encoding');
-  const lengths = headerValues(head, 'content-length');
-  if (head.status === 204 || head.status === 304) return new Measured(0, 'none');
+/**
+ * @param method of the request: an answer to HEAD has no body, whatever it says.
+ * @throws UpstreamError `malformed` when the framing is in doubt.
+ */
+export function bodyReader(head: ParsedHead, method: string): BodyReader {
+  const { codings, lengths } = head;
+  if (method === 'HEAD' || head.status === 204 || head.status === 304) return new Measured(0, 'none');
   if (codings.length > 0) {
+    // A length beside chunks: one of the two lies (RFC 9112 6.1, attack 73).
     const plain = codings.length === 1 && codings[0]?.toLowerCase() === 'chunked';
     if (!plain || lengths.length > 0 || head.minor === 0) throw new UpstreamError('malformed');
     return new Chunked();
@@ -32,8 +39,12 @@ export function bodyReader(head: ParsedHead): BodyReader {
   return new Measured(Number(length), { length: Number(length) });
 }
 
+const NONE: readonly string[] = [];
+
 class Measured implements BodyReader {
   readonly framing: 'none' | { readonly length: number };
+  readonly trailers = NONE;
+  surplus = false;
   #left: number;
 
   constructor(length: number, framing: 'none' | { readonly length: number }) {
@@ -46,9 +57,14 @@ class Measured implements BodyReader {
   }
 
   push(chunk: Buffer): Buffer[] {
+    if (chunk.length <= this.#left) {
+      this.#left -= chunk.length;
+      return [chunk];
+    }
     const content = chunk.subarray(0, this.#left);
-    this.#left -= content.length;
-    return content.length === 0 ? [] : [content];
+    this.#left = 0;
+    this.surplus = true;
+    return [content];
   }
 
   end(): boolean {
@@ -58,10 +74,12 @@ class Measured implements BodyReader {
 
 class UntilClose implements BodyReader {
   readonly framing = 'chunks';
+  readonly trailers = NONE;
+  readonly surplus = false;
   complete = false;
 
   push(chunk: Buffer): Buffer[] {
-    return chunk.length === 0 ? [] : [chunk];
+    return [chunk];
   }
 
   end(): boolean {
@@ -72,14 +90,20 @@ class UntilClose implements BodyReader {
 
 /** A line of a chunked body: a size with its extensions, or a trailer. */
 const MOST_LINE_BYTES = 4096;
+const MOST_TRAILER_BYTES = 16_384;
 const SIZE_LINE = /^([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
-const TRAILER_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
+const CR = 13;
+const LF = 10;
 
 class Chunked implements BodyReader {
   readonly framing = 'chunks';
+  surplus = false;
+  trailers = NONE;
   #expects: 'size' | 'content' | 'content-end' | 'trailer' | 'nothing' = 'size';
   #left = 0;
+  /** The beginning of a line that is not whole yet. */
   #line = '';
+  #trailer = '';
 
   get complete(): boolean {
     return this.#expects === 'nothing';
@@ -92,13 +116,16 @@ class Chunked implements BodyReader {
   push(chunk: Buffer): Buffer[] {
     const content: Buffer[] = [];
     let at = 0;
-    while (at < chunk.length && this.#expects !== 'nothing') {
+    while (at < chunk.length) {
       if (this.#expects === 'content') {
         const piece = chunk.subarray(at, at + this.#left);
         content.push(piece);
         at += piece.length;
         this.#left -= piece.length;
         if (this.#left === 0) this.#expects = 'content-end';
+      } else if (this.#expects === 'nothing') {
+        this.surplus = true;
+        break;
       } else {
         at = this.#readLine(chunk, at);
       }
@@ -108,15 +135,22 @@ class Chunked implements BodyReader {
 
   /** @returns where to go on. */
   #readLine(chunk: Buffer, at: number): number {
-    const feed = chunk.indexOf(0x0a, at);
+    const feed = chunk.indexOf(LF, at);
     const end = feed < 0 ? chunk.length : feed + 1;
-    this.#line += chunk.toString('latin1', at, end);
-    if (this.#line.length > MOST_LINE_BYTES) throw new UpstreamError('malformed');
-    if (feed < 0) return end;
-    if (!this.#line.endsWith('\r\n')) throw new UpstreamError('malformed');
-    const line = this.#line.slice(0, -2);
+    if (this.#line.length + end - at > MOST_LINE_BYTES) throw new UpstreamError('malformed');
+    if (feed < 0) {
+      this.#line += chunk.toString('latin1', at, end);
+      return end;
+    }
+    if (this.#line === '') {
+      if (feed === at || chunk[feed - 1] !== CR) throw new UpstreamError('malformed');
+      this.#take(chunk.toString('latin1', at, feed - 1));
+      return end;
+    }
+    const line = this.#line + chunk.toString('latin1', at, end);
+    if (!line.endsWith('\r\n')) throw new UpstreamError('malformed');
     this.#line = '';
-    this.#take(line);
+    this.#take(line.slice(0, -2));
     return end;
   }
 
@@ -129,10 +163,12 @@ class Chunked implements BodyReader {
       if (size === null) throw new UpstreamError('malformed');
       this.#left = Number.parseInt(size[1] ?? '', 16);
       this.#expects = this.#left === 0 ? 'trailer' : 'content';
-    } else if (line === '') {
+    } else if (line !== '') {
+      this.#trailer += `${line}\r\n`;
+      if (this.#trailer.length > MOST_TRAILER_BYTES) throw new UpstreamError('malformed');
+    } else {
+      if (this.#trailer !== '') this.trailers = parseFields(this.#trailer, 0).headers;
       this.#expects = 'nothing';
-    } else if (!TRAILER_LINE.test(line)) {
-      throw new UpstreamError('malformed');
     }
   }
 }

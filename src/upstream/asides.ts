@@ -12,7 +12,7 @@ import type { FlatHeaders } from './upstream.ts';
  * @returns whether they were written.
  * @throws UpstreamError `malformed` when a value could split the head.
  */
-export function passHints(req: IncomingMessage, res: ServerResponse, raw: readonly Buffer[]): boolean {
+export function passHints(req: IncomingMessage, res: ServerResponse, raw: readonly string[]): boolean {
   if (req.httpVersion !== '1.1' || res.socket === null || res.headersSent) return false;
   const lines = headerLines(asideOf(raw));
   if (lines === undefined || lines === '') return false;
@@ -21,15 +21,15 @@ export function passHints(req: IncomingMessage, res: ServerResponse, raw: readon
 }
 
 /** Before the end of a body in chunks; any other has no place for them, and Node leaves them out there. */
-export function passTrailers(req: IncomingMessage, res: ServerResponse, raw: readonly (Buffer | string)[]): void {
+export function passTrailers(req: IncomingMessage, res: ServerResponse, raw: readonly string[]): void {
   if (req.httpVersion !== '1.1') return;
-  const trailers = asideOf(raw.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
+  const trailers = asideOf(raw);
   const pairs: [name: string, value: string][] = [];
   for (let i = 0; i + 1 < trailers.length; i += 2) pairs.push([trailers[i] ?? '', trailers[i + 1] ?? '']);
   res.addTrailers(pairs);
 }
 
-function asideOf(raw: readonly Buffer[]): FlatHeaders {
+function asideOf(raw: readonly string[]): FlatHeaders {
   const { headers } = answerHead(200, '', raw);
   const kept: FlatHeaders = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {

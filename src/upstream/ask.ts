@@ -2,11 +2,12 @@
  * Asks the application something and waits for the whole answer, for logins and whoami. Bounded in bytes and time; it never
  * follows a redirect and never asks twice what could do something twice.
  */
-import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
+import type { ParsedHead } from './answer-parser.ts';
+import type { Connection, Sender } from './connection.ts';
 import { decode } from './decode.ts';
-import { failureOf } from './failure.ts';
-import { type Line, mayRepeat, type Request } from './line.ts';
+import { type Line, mayRepeat } from './line.ts';
+import type { Request } from './request-head.ts';
 import { answerHead } from './response-headers.ts';
 import { type AnswerHead, type FlatHeaders, type Question, type Reply, UpstreamError } from './upstream.ts';
 
@@ -26,7 +27,7 @@ interface Whole {
   readonly body: Buffer;
 }
 
-class Asking implements Dispatcher.DispatchHandler {
+class Asking implements Sender {
   readonly #line: Line;
   readonly #question: Question;
   readonly #request: Request;
@@ -34,9 +35,8 @@ class Asking implements Dispatcher.DispatchHandler {
   readonly #reject: (error: UpstreamError) => void;
   readonly #cancelTimer: () => void;
   #repeats = 0;
-  #answered = false;
   #over = false;
-  #abort: ((error?: Error) => void) | undefined;
+  #connection: Connection | undefined;
   #head: AnswerHead | undefined;
   #chunks: Buffer[] = [];
   #bytes = 0;
@@ -67,33 +67,22 @@ class Asking implements Dispatcher.DispatchHandler {
     this.#line.send(this.#request, 0, this);
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    if (this.#over) throw new UpstreamError('aborted');
-    this.#abort = abort;
-  }
-
-  onResponseStarted(): void {
-    this.#answered = true;
-  }
-
-  onHeaders(status: number, raw: Buffer[], _resume: () => void, message: string): boolean {
-    if (status < 200) return true;
-    try {
-      this.#head = answerHead(status, message, raw);
-      // Known to be too long: not a byte of it is read. A HEAD answer says a length and has none.
-      const length = Number(valuesOf(this.#head.headers, 'content-length')[0] ?? 0);
-      if (length > this.#question.maxBytes && this.#request.method !== 'HEAD' && status !== 304) {
-        this.#fail(new UpstreamError('too-large'));
-      }
-      if (status === 304) this.#completed(); // as in forward.ts: its length is not that of a body
-    } catch (error) {
-      this.#fail(failureOf(error));
-    }
+  onConnection(connection: Connection): boolean {
+    if (this.#over) return false;
+    this.#connection = connection;
     return true;
   }
 
-  onData(chunk: Buffer): boolean {
-    if (this.#over) return true;
+  onHead({ status, message, headers, lengths }: ParsedHead): void {
+    if (status < 200) return;
+    this.#head = answerHead(status, message, headers);
+    // Known to be too long: not a byte of it is read. A HEAD answer says a length and has none.
+    if (Number(lengths[0] ?? 0) > this.#question.maxBytes && this.#request.method !== 'HEAD' && status !== 304) {
+      this.#fail(new UpstreamError('too-large'));
+    }
+  }
+
+  onBody(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#question.maxBytes) this.#fail(new UpstreamError('too-large'));
     else this.#chunks.push(chunk);
@@ -101,26 +90,22 @@ class Asking implements Dispatcher.DispatchHandler {
   }
 
   onComplete(): void {
-    this.#line.left();
-    this.#completed();
-  }
-
-  #completed(): void {
+    this.#connection = undefined;
     if (this.#over || this.#head === undefined) return;
     this.#over = true;
     this.#forget();
     this.#resolve({ head: this.#head, body: Buffer.concat(this.#chunks, this.#bytes) });
   }
 
-  onError(error: Error): void {
-    this.#line.left();
+  onError(error: UpstreamError, unheard: boolean): void {
+    this.#connection = undefined;
     if (this.#over) return;
-    if (mayRepeat(this.#request, this.#repeats, this.#answered, error)) {
+    if (mayRepeat(this.#request, this.#repeats, unheard)) {
       this.#repeats += 1;
       this.#line.send(this.#request, this.#repeats, this);
       return;
     }
-    this.#fail(failureOf(error));
+    this.#fail(error);
   }
 
   readonly #onAbort = (): void => this.#fail(new UpstreamError('aborted'));
@@ -130,7 +115,8 @@ class Asking implements Dispatcher.DispatchHandler {
     this.#over = true;
     this.#forget();
     this.#chunks = [];
-    this.#abort?.();
+    this.#connection?.abort(this);
+    this.#line.withdraw(this);
     this.#reject(error);
   }
 

@@ -16,14 +16,6 @@ export interface Dialler {
   readonly clock: Clock;
 }
 
-/** Errors of a socket that had brought an answer before: a kept-alive connection that died, not an application that refuses. */
-const afterAnAnswer = new WeakSet<Error>();
-
-/** Whether the connection that failed so had worked before; only then may an idempotent request be sent again. */
-export function diedIdle(error: Error): boolean {
-  return afterAnAnswer.has(error);
-}
-
 /** Calls back once, with a connected socket or with the reason. The returned socket may be destroyed at any time. */
 export function dial(dialler: Dialler, callback: (error: Error | null, socket: Socket) => void): Socket {
   const { to, trust, clock, timeoutMs } = dialler;
@@ -66,16 +58,7 @@ export function dial(dialler: Dialler, callback: (error: Error | null, socket: S
     socket = secure;
   }
   const cancel = clock.after(timeoutMs, () => settle(new Error('the upstream did not accept a connection in time')));
-  socket.on('error', onError);
   socket.on('error', settle);
   socket.on('close', () => settle(new Error('the connection was closed before it was made')));
   return socket;
-}
-
-/** Runs before any other listener of the socket, since it is the first. */
-function onError(this: Socket, error: NodeJS.ErrnoException): void {
-  if (this.bytesRead > 0) afterAnAnswer.add(error);
-  // undici takes a reset for the regular end of an answer that lasts until the connection closes. It is a cut, and a cut
-  // answer must never look complete; under another code it is one.
-  if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
 }

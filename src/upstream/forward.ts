@@ -2,11 +2,12 @@
  * One exchange: a request streams to the application, its answer streams back. One object per request, no promise unless an
  * answer is held, and a cut answer never looks complete. It decides nothing: `onHead` does.
  */
-import type { Dispatcher } from 'undici';
+import type { ParsedHead } from './answer-parser.ts';
 import { passHints, passTrailers } from './asides.ts';
+import type { Connection, Sender } from './connection.ts';
 import { cut } from './cut.ts';
-import { failureOf } from './failure.ts';
-import { type Line, mayRepeat, type Request } from './line.ts';
+import { type Line, mayRepeat } from './line.ts';
+import type { Request } from './request-head.ts';
 import { answerHead } from './response-headers.ts';
 import { announcesBody, Upload } from './upload.ts';
 import { type AnswerHead, type FlatHeaders, type Forwarding, type Running, UpstreamError } from './upstream.ts';
@@ -20,13 +21,16 @@ export function forward(line: Line, forwarding: Forwarding, holdBytes: number): 
 /** Early hints of one answer; more are noise. */
 const MOST_HINTS = 5;
 
+/** A whole answer up to this length, in bytes, leaves with its head as one piece of text: dearer to copy, far cheaper to write. */
+const MOST_TOGETHER = 8_192;
+
 type State =
   | 'asking' // no head yet
   | 'held' // the head is here, its ruling is not; nothing was sent
   | 'sending' // the head was given to the client
   | 'over';
 
-class Exchange implements Dispatcher.DispatchHandler, Running {
+class Exchange implements Sender, Running {
   readonly #line: Line;
   readonly #forwarding: Forwarding;
   readonly #holdBytes: number;
@@ -35,9 +39,7 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
   #repeats = 0;
   /** Inside `begin`: callbacks wait for the next tick, so that the caller holds the `Running` before he is called. */
   #beginning = true;
-  /** Upstream bytes of the answer have been seen; from here on nothing is sent twice. */
-  #answered = false;
-  /** We want nothing more from the application; whatever undici still reports is not news. */
+  /** We want nothing more from the application. */
   #stopped = false;
   /** The application's answer is complete. */
   #complete = false;
@@ -45,8 +47,7 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
   #hints = 0;
   #paused = false;
   #drains = false;
-  #abortUpstream: ((error?: Error) => void) | undefined;
-  #resumeUpstream: (() => void) | undefined;
+  #connection: Connection | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #failure: UpstreamError | undefined;
@@ -84,26 +85,21 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
     else this.#broke(new UpstreamError('aborted'));
   }
 
-  // What undici calls.
+  // What the connection calls.
 
-  onConnect(abort: (error?: Error) => void): void {
-    // Thrown, not aborted: the request leaves the queue and the connection, which is innocent, stays.
-    if (this.#stopped) throw new UpstreamError('aborted');
-    this.#abortUpstream = abort;
+  onConnection(connection: Connection): boolean {
+    if (this.#stopped) return false;
+    this.#connection = connection;
+    return true;
   }
 
-  onResponseStarted(): void {
-    this.#answered = true;
-  }
-
-  onHeaders(status: number, raw: Buffer[], resume: () => void, message: string): boolean {
-    this.#resumeUpstream = resume;
+  onHead(parsed: ParsedHead): void {
     try {
-      if (status < 200) {
-        if (status === 103) this.#hint(raw); // other interim answers go no further (attack 82)
-        return true;
+      if (parsed.status < 200) {
+        if (parsed.status === 103) this.#hint(parsed.headers); // other interim answers go no further (attack 82)
+        return;
       }
-      const head = answerHead(status, message, raw);
+      const head = answerHead(parsed.status, parsed.message, parsed.headers);
       const ruling = this.#forwarding.onHead(head);
       if ('send' in ruling) {
         this.#send(head, ruling.send);
@@ -111,16 +107,13 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
         this.#state = 'held';
         this.#hold(head, ruling.hold);
       }
-      // undici takes the length in a 304, which is that of the page not sent, for a body that is missing.
-      if (status === 304) this.#completed();
     } catch (error) {
       this.#refuse(error);
     }
-    return true;
   }
 
-  onData(chunk: Buffer): boolean {
-    if (this.#state === 'sending') return this.#write(chunk);
+  onBody(chunk: Buffer, last: boolean): boolean {
+    if (this.#state === 'sending') return last ? this.#writeLast(chunk) : this.#write(chunk);
     if (this.#state !== 'held') return true;
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
@@ -128,12 +121,8 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
     return !this.#paused;
   }
 
-  onComplete(trailers?: readonly (Buffer | string)[] | null): void {
-    this.#line.left();
-    this.#completed(trailers ?? []);
-  }
-
-  #completed(trailers: readonly (Buffer | string)[] = []): void {
+  onComplete(trailers: readonly string[]): void {
+    this.#connection = undefined;
     if (this.#complete) return;
     this.#complete = true;
     if (this.#state !== 'sending') return;
@@ -142,15 +131,15 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
     this.#forwarding.res.end();
   }
 
-  onError(error: Error): void {
-    this.#line.left();
+  onError(error: UpstreamError, unheard: boolean): void {
+    this.#connection = undefined;
     if (this.#stopped || this.#complete) return;
-    if (this.#state === 'asking' && mayRepeat(this.#request, this.#repeats, this.#answered, error)) {
+    if (this.#state === 'asking' && mayRepeat(this.#request, this.#repeats, unheard)) {
       this.#repeats += 1;
       this.#line.send(this.#request, this.#repeats, this);
       return;
     }
-    this.#broke(failureOf(error));
+    this.#broke(error);
   }
 
   // What is said beside the answer.
@@ -160,12 +149,12 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
     return this.#forwarding.mayTell?.() === true;
   }
 
-  #hint(raw: readonly Buffer[]): void {
+  #hint(raw: readonly string[]): void {
     if (this.#state !== 'asking' || this.#hints >= MOST_HINTS || !this.#mayTell()) return;
     if (passHints(this.#forwarding.req, this.#forwarding.res, raw)) this.#hints += 1;
   }
 
-  #trail(trailers: readonly (Buffer | string)[]): void {
+  #trail(trailers: readonly string[]): void {
     try {
       passTrailers(this.#forwarding.req, this.#forwarding.res, trailers);
     } catch {
@@ -203,10 +192,20 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
     return false;
   }
 
+  #writeLast(chunk: Buffer): boolean {
+    const { res } = this.#forwarding;
+    this.#complete = true;
+    // In one piece only while nothing has left: the head still waits for its tick.
+    if (chunk.length <= MOST_TOGETHER && !this.#bodyBegan) res.end(chunk.toString('latin1'), 'latin1');
+    else res.end(chunk);
+    this.#bodyBegan = true;
+    return true;
+  }
+
   readonly #onDrain = (): void => {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#resumeUpstream?.();
+    this.#connection?.resume(this);
   };
 
   // Holding.
@@ -241,7 +240,7 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
       res.end();
     } else if (flowing) {
       this.#paused = false;
-      if (wasPaused) this.#resumeUpstream?.();
+      if (wasPaused) this.#connection?.resume(this);
     }
   }
 
@@ -267,8 +266,9 @@ class Exchange implements Dispatcher.DispatchHandler, Running {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    if (!this.#complete) this.#abortUpstream?.();
-    if (this.#request.body instanceof Upload) this.#request.body.destroy();
+    this.#connection?.abort(this);
+    this.#connection = undefined;
+    this.#line.withdraw(this);
   }
 
   /** Something that no client may see: the answer is given up and the caller answers (fail closed). */

@@ -1,7 +1,9 @@
-/** The pooled connections to the application, shared by `forward` and `ask`. It knows when a request may be sent twice. */
-import { type Dispatcher, Pool } from 'undici';
+/** The kept connections to the application, shared by `forward` and `ask`. It knows when a request may be sent twice. */
+import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
-import { type Dialler, dial, diedIdle } from './dial.ts';
+import { Connection, type Owner, type Sender } from './connection.ts';
+import { type Dialler, dial } from './dial.ts';
+import type { Request } from './request-head.ts';
 import { UpstreamError } from './upstream.ts';
 
 export interface LineOptions {
@@ -12,9 +14,6 @@ export interface LineOptions {
   readonly headersTimeoutMs: number;
 }
 
-/** Who sends. Each `send` is followed by one `onComplete` or `onError`, and each of them by `left`. */
-type Sender = Dispatcher.DispatchHandler & { onError(error: Error): void };
-
 interface Waiting {
   readonly request: Request;
   readonly repeats: number;
@@ -22,105 +21,128 @@ interface Waiting {
   readonly cancel: () => void;
 }
 
-/** Options of undici that its types leave out. Without `servername` the name would follow each request's `Host`. */
-type Sending = Dispatcher.DispatchOptions & { readonly servername: string };
-
-export interface Request {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: string[];
-  readonly body: Dispatcher.DispatchOptions['body'];
-}
-
-/** Further tries after a kept-alive connection died; the last one is made on a connection of its own. */
+/** Further tries after a kept connection died; the last one is made on a connection of its own. */
 const REPEATS = 2;
 
-export class Line {
-  readonly #kept: Pool;
-  readonly #fresh: Pool;
-  readonly #servername: string;
+export class Line implements Owner {
+  readonly #dialler: Dialler;
   readonly #options: LineOptions;
   readonly #clock: Clock;
-  readonly #waiting = new Set<Waiting>();
-  #active = 0;
+  readonly #dialling = new Set<Socket>();
+  readonly #connections = new Set<Connection>();
+  /** The one that was used last is used next, so that those that are not needed grow old. */
+  readonly #idle: Connection[] = [];
+  readonly #waiting = new Map<Sender, Waiting>();
+  #closed = false;
 
   constructor(dialler: Dialler, options: LineOptions) {
-    const shared: Pool.Options = {
-      connect: (_, callback) => {
-        dial(dialler, (error, socket) => (error === null ? callback(null, socket) : callback(error, null)));
-      },
-      headersTimeout: options.headersTimeoutMs,
-      bodyTimeout: 0, // event streams are silent for hours
-      maxHeaderSize: 65_536,
-      connections: options.connections,
-    };
-    this.#kept = new Pool(dialler.to.origin, { ...shared, pipelining: 1 });
-    this.#fresh = new Pool(dialler.to.origin, { ...shared, pipelining: 0 });
-    this.#servername = dialler.to.host;
+    this.#dialler = dialler;
     this.#options = options;
     this.#clock = dialler.clock;
   }
 
   /** @param repeats how often the request was sent before. `busy` when no connection is free, none is in time, or too many wait. */
   send(request: Request, repeats: number, sender: Sender): void {
-    this.#active += 1;
-    if (this.#active <= this.#options.connections) this.#dispatch(request, repeats, sender);
-    else if (this.#waiting.size >= this.#options.queue) sender.onError(new UpstreamError('busy'));
+    const kept = repeats < REPEATS;
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (kept && idle.usable) {
+        idle.send(request, true, sender);
+        return;
+      }
+      idle.close();
+      if (!kept) break; // one less makes room for a connection of its own
+    }
+    if (this.#closed) sender.onError(new UpstreamError('unreachable'), false);
+    else if (this.#hasRoom) this.#dial(request, repeats, sender);
+    else if (this.#waiting.size >= this.#options.queue) sender.onError(new UpstreamError('busy'), false);
     else this.#wait(request, repeats, sender);
   }
 
-  /** A request that was sent is over: the next one may go. */
-  left(): void {
-    this.#active -= 1;
-    // Those that wait are counted as active as well.
-    if (this.#waiting.size === 0 || this.#active - this.#waiting.size >= this.#options.connections) return;
-    for (const next of this.#waiting) {
-      this.#waiting.delete(next);
-      next.cancel();
-      this.#dispatch(next.request, next.repeats, next.sender);
-      return;
+  /** Nobody wants the request any more: it gives its place in the queue up, and hears nothing. */
+  withdraw(sender: Sender): void {
+    const waiting = this.#waiting.get(sender);
+    if (waiting === undefined) return;
+    waiting.cancel();
+    this.#waiting.delete(sender);
+  }
+
+  onFree(connection: Connection): void {
+    const next = this.#next();
+    if (next === undefined) {
+      this.#idle.push(connection);
+    } else if (next.repeats < REPEATS) {
+      connection.send(next.request, true, next.sender);
+    } else {
+      this.#dial(next.request, next.repeats, next.sender);
+      connection.close();
     }
   }
 
-  /** undici has a queue as well, which knows no end. */
-  #wait(request: Request, repeats: number, sender: Sender): void {
-    const cancel = this.#clock.after(this.#options.queueTimeoutMs, () => {
-      this.#waiting.delete(waiting);
-      sender.onError(new UpstreamError('busy'));
-    });
-    const waiting = { request, repeats, sender, cancel };
-    this.#waiting.add(waiting);
-  }
-
-  #dispatch(request: Request, repeats: number, sender: Sender): void {
-    const options: Sending = {
-      path: request.path,
-      method: request.method,
-      headers: request.headers,
-      body: request.body ?? null,
-      servername: this.#servername,
-    };
-    (repeats < REPEATS ? this.#kept : this.#fresh).dispatch(options, sender);
+  onGone(connection: Connection): void {
+    this.#connections.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#fill();
   }
 
   /** Ends everything that still runs; whoever wants to wait for it does so before. */
-  async close(): Promise<void> {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const { cancel, sender } of waiting) {
-      cancel();
-      sender.onError(new UpstreamError('unreachable'));
+  close(): void {
+    this.#closed = true;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      next.sender.onError(new UpstreamError('unreachable'), false);
     }
-    await Promise.all([this.#kept.destroy(), this.#fresh.destroy()]);
+    for (const socket of this.#dialling) socket.destroy();
+    for (const connection of [...this.#connections]) connection.close();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#dialling.size + this.#connections.size < this.#options.connections;
+  }
+
+  /** A connection less: the next one that waits gets one of its own. */
+  #fill(): void {
+    if (this.#closed || !this.#hasRoom) return;
+    const next = this.#next();
+    if (next !== undefined) this.#dial(next.request, next.repeats, next.sender);
+  }
+
+  #next(): Waiting | undefined {
+    for (const next of this.#waiting.values()) {
+      this.withdraw(next.sender);
+      return next;
+    }
+    return undefined;
+  }
+
+  #wait(request: Request, repeats: number, sender: Sender): void {
+    const cancel = this.#clock.after(this.#options.queueTimeoutMs, () => {
+      this.#waiting.delete(sender);
+      sender.onError(new UpstreamError('busy'), false);
+    });
+    this.#waiting.set(sender, { request, repeats, sender, cancel });
+  }
+
+  #dial(request: Request, repeats: number, sender: Sender): void {
+    const dialled = dial(this.#dialler, (error, socket) => {
+      this.#dialling.delete(socket);
+      if (error !== null) {
+        sender.onError(new UpstreamError('unreachable', { cause: error }), false);
+        this.#fill();
+        return;
+      }
+      const connection = new Connection(socket, this.#clock, this.#options.headersTimeoutMs, this);
+      this.#connections.add(connection);
+      connection.send(request, repeats < REPEATS, sender);
+    });
+    this.#dialling.add(dialled);
   }
 }
 
 /**
- * Whether the request may go out once more: it does nothing (RFC 9110 9.2.2), has no body that is gone, not a byte of an
- * answer came, and the connection was an old one that the application had closed meanwhile. Anything else is sent once.
+ * Whether the request may go out once more: it does nothing (RFC 9110 9.2.2), has no body that is gone, and the connection was
+ * an old one that the application had closed meanwhile, without a byte of an answer. Anything else is sent once.
  */
-export function mayRepeat(request: Request, repeats: number, answered: boolean, error: Error): boolean {
-  if (answered || repeats >= REPEATS || request.body !== null) return false;
-  const { method } = request;
-  return (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') && diedIdle(error);
+export function mayRepeat({ method, body }: Request, repeats: number, unheard: boolean): boolean {
+  if (!unheard || repeats >= REPEATS || body !== null) return false;
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }

@@ -3,9 +3,8 @@
  * for the vault (I2), the rest keeps order, case and duplicates. It never decides what the browser may receive.
  */
 
-import { STATUS_CODES } from 'node:http';
 import { nominate } from './nominated.ts';
-import { type AnswerHead, type FlatHeaders, UpstreamError } from './upstream.ts';
+import type { AnswerHead, FlatHeaders } from './upstream.ts';
 
 type Fate = 'pass' | 'drop' | 'set-cookie' | 'connection' | 'content-length' | 'transfer-encoding';
 
@@ -66,20 +65,16 @@ function fateOf(name: string): Fate {
   return EXACT.get(lower) ?? (lower.startsWith('x-accel-') ? 'drop' : 'pass');
 }
 
-/**
- * @param raw name, value, name, value, as bytes.
- * @throws UpstreamError `malformed` when a name or value could split the head of the answer (attack 77).
- */
-export function answerHead(status: number, message: string, raw: readonly Buffer[]): AnswerHead {
+/** @param raw name, value, name, value, as the parser read them: there is no character in them that could split a head. */
+export function answerHead(status: number, message: string, raw: readonly string[]): AnswerHead {
   let headers: FlatHeaders = [];
   const setCookies: string[] = [];
   let nominated: Set<string> | undefined;
   let length = -1;
   let chunked = false;
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]?.toString('latin1') ?? '';
-    const value = raw[i + 1]?.toString('latin1') ?? '';
-    if (splits(value)) throw new UpstreamError('malformed');
+    const name = raw[i] ?? '';
+    const value = raw[i + 1] ?? '';
     const fate = COMMON.get(name) ?? fateOf(name);
     switch (fate) {
       case 'pass':
@@ -88,7 +83,8 @@ export function answerHead(status: number, message: string, raw: readonly Buffer
       case 'drop':
         break;
       case 'set-cookie':
-        setCookies.push(value);
+        // A copy: what a jar keeps must not keep the text of the whole head.
+        setCookies.push(Buffer.from(value, 'latin1').toString('latin1'));
         break;
       case 'connection':
         nominated = nominate(value, nominated);
@@ -107,16 +103,7 @@ export function answerHead(status: number, message: string, raw: readonly Buffer
   // A length beside chunks is a lie in waiting (RFC 9112 6.3): the body is framed anew.
   if (chunked && length >= 0) headers.splice(length, 2);
   if (nominated !== undefined) headers = without(headers, nominated);
-  return { status, message: reason(status, message), headers, setCookies };
-}
-
-/** Whether a value holds CR, LF or NUL. Charcodes, since this runs for each header of each answer. */
-function splits(value: string): boolean {
-  for (let i = 0; i < value.length; i += 1) {
-    const code = value.charCodeAt(i);
-    if (code === 13 || code === 10 || code === 0) return true;
-  }
-  return false;
+  return { status, message, headers, setCookies };
 }
 
 function without(headers: FlatHeaders, names: ReadonlySet<string>): FlatHeaders {
@@ -127,11 +114,4 @@ function without(headers: FlatHeaders, names: ReadonlySet<string>): FlatHeaders 
     if (PROTECTED.has(lower) || !names.has(lower)) kept.push(name, headers[i + 1] ?? '');
   }
   return kept;
-}
-
-/** The reason phrase as latin1 text. undici reads it as UTF-8; what that destroyed is replaced by the usual phrase. */
-function reason(status: number, message: string): string {
-  if (/^[\t\x20-\x7e]*$/.test(message)) return message;
-  const bytes = message.includes('\ufffd') ? '' : Buffer.from(message, 'utf8').toString('latin1');
-  return /^[\t\x20-\x7e\x80-\xff]+$/.test(bytes) ? bytes : (STATUS_CODES[status] ?? '');
 }

@@ -114,7 +114,7 @@ class Opening implements Running {
 
   /** The application said no: its answer goes out, and the connection ends with it. */
   #pass(upstream: Socket, head: ParsedHead, rest: Buffer): void {
-    const body = bodyReader(head);
+    const body = bodyReader(head, 'GET');
     this.#rule(upstream, head, (lines) => {
       passRefusal(this.#client, upstream, { head: lines, body, rest }, this.#dialler.clock);
     });

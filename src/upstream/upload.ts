@@ -1,9 +1,9 @@
 /**
- * The body of a request on its way to the application. It stands between `req` and undici, which destroys the stream it is
- * given and would take the client's connection with it; it never reads ahead of what the application takes.
+ * The body of a request on its way to the application: from the client's request into the socket, framed as the head says. It
+ * never reads ahead of what the application takes, and never writes more or less than was announced.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
 
 /** Whether a body follows the head (RFC 9112 6.3). Walks `rawHeaders`: asking for `req.headers` would build an object. */
 export function announcesBody(raw: readonly string[]): boolean {
@@ -18,47 +18,85 @@ export function announcesBody(raw: readonly string[]): boolean {
   return false;
 }
 
-export class Upload extends Readable {
+/** Who sends it. */
+export interface Carrier {
+  /** The last byte was handed to the socket. */
+  onSent(): void;
+  /** The body is not as long as was announced: the connection must end, or the next request would be taken for its rest. */
+  onMismatch(): void;
+}
+
+export class Upload {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
-  #begun = false;
+  #socket: Socket | undefined;
+  #carrier: Carrier | undefined;
+  /** Bytes of the announced length that did not come yet; `undefined` for chunks. */
+  #left: number | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse) {
-    super({ highWaterMark: 65_536 });
     this.#req = req;
     this.#res = res;
   }
 
-  override _read(): void {
-    if (!this.#begun) this.#begin();
-    this.#req.resume();
-  }
-
-  /** What is left of the body is read and thrown away, so that an early answer arrives and the connection can go on. */
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (this.#begun) {
-      this.#req.off('data', this.#onData);
-      this.#req.off('end', this.#onEnd);
-      if (!this.#req.destroyed) this.#req.resume();
-    }
-    callback(error);
-  }
-
-  /** The application takes the body now: only now does a client that waits for a sign get it (RFC 9110 10.1.1). */
-  #begin(): void {
-    this.#begun = true;
+  /**
+   * The head was written to `socket`, and the application takes the body now: only now does a client that waits for a sign get
+   * it (RFC 9110 10.1.1).
+   * @param length as announced, `undefined` for chunks.
+   */
+  begin(socket: Socket, length: number | undefined, carrier: Carrier): void {
+    this.#socket = socket;
+    this.#left = length;
+    this.#carrier = carrier;
     if (awaitsContinue(this.#req, this.#res)) this.#res.writeContinue();
     this.#req.on('data', this.#onData);
     this.#req.on('end', this.#onEnd);
     // A client that goes away in the middle is seen by the exchange, which aborts: it must not look like an end here.
+    this.#req.resume();
+  }
+
+  /** The socket takes bytes again. */
+  drained(): void {
+    if (this.#socket !== undefined) this.#req.resume();
+  }
+
+  /** What is left of the body is read and thrown away, so that an early answer arrives and the connection can go on. */
+  stop(): void {
+    if (this.#socket === undefined) return;
+    this.#socket = undefined;
+    this.#req.off('data', this.#onData);
+    this.#req.off('end', this.#onEnd);
+    if (!this.#req.destroyed) this.#req.resume();
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (!this.push(chunk)) this.#req.pause();
+    const socket = this.#socket;
+    if (socket === undefined || chunk.length === 0) return;
+    let flows: boolean;
+    if (this.#left === undefined) {
+      socket.cork();
+      socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+      socket.write(chunk);
+      flows = socket.write('\r\n', 'latin1');
+      socket.uncork();
+    } else {
+      this.#left -= chunk.length;
+      if (this.#left < 0) {
+        this.#carrier?.onMismatch();
+        return;
+      }
+      flows = socket.write(chunk);
+    }
+    if (!flows) this.#req.pause();
   };
 
   readonly #onEnd = (): void => {
-    this.push(null);
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.stop();
+    if (this.#left === undefined) socket.write('0\r\n\r\n', 'latin1');
+    if (this.#left === undefined || this.#left === 0) this.#carrier?.onSent();
+    else this.#carrier?.onMismatch();
   };
 }
 

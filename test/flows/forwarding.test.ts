@@ -324,9 +324,12 @@ describe('an application in trouble', () => {
   });
 
   it('that does not answer in time is a 504 of ours', async () => {
-    await startSmall({ headersTimeoutMs: 300 });
+    const small = await startSmall({ headersTimeoutMs: 300 });
     const browser = await signInSmall();
-    const page = await browser.get('/silent');
+    const asked = browser.get('/silent');
+    await expect.poll(() => small.requests.some((request) => request.includes('/silent'))).toBe(true);
+    h.clock.advance(300);
+    const page = await asked;
     expect(page.status).toBe(504);
     expect(page.header('content-type')).toContain('text/html');
   });

@@ -52,9 +52,7 @@ test('what is written is what is read, however it is cut into pieces', () => {
       expect(found?.head.minor).toBe(wanted.minor);
       expect(found?.head.status).toBe(wanted.status);
       expect(found?.head.message).toBe(wanted.message);
-      expect(found?.head.headers.map((part) => part.toString('latin1'))).toEqual(
-        wanted.headers.flatMap((h) => [h.name, h.value]),
-      );
+      expect(found?.head.headers).toEqual(wanted.headers.flatMap((h) => [h.name, h.value]));
       expect(found?.rest.equals(behind)).toBe(true);
     }),
   );
@@ -86,7 +84,7 @@ test('no bytes make it do anything but read a clean head, wait, or say malformed
     try {
       const found = feed(bytes, pieces);
       if (found === undefined) return 'waits';
-      for (const part of found.head.headers) expect(hasControls(part.toString('latin1'))).toBe(false);
+      for (const part of found.head.headers) expect(hasControls(part)).toBe(false);
       expect(hasControls(found.head.message)).toBe(false);
       return JSON.stringify(found);
     } catch (error) {
@@ -115,7 +113,7 @@ test('one changed byte in a name, a colon or a line end is never repaired', () =
     good.replace('X-A', ''),
     good.replace('\r\nX-C', '\r\n X-C'),
     good.replace('200', '20'),
-    good.replace('200', '600'),
+    good.replace('200', '099'),
     good.replace('HTTP/1.1', 'HTTP/1.2'),
     good.replace('HTTP', 'http'),
     ` ${good}`,
@@ -140,7 +138,7 @@ test('header values come in order, whatever their case', () => {
 const chunkedHead: ParsedHead = parseHead('HTTP/1.1 403 No\r\nTransfer-Encoding: chunked');
 
 function decode(bytes: Buffer, pieces: readonly number[]): { content: string; complete: boolean } {
-  const reader = bodyReader(chunkedHead);
+  const reader = bodyReader(chunkedHead, 'GET');
   let content = '';
   for (let at = 0, i = 0; at < bytes.length; i += 1) {
     const size = pieces[i % pieces.length] ?? 1;

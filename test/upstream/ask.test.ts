@@ -44,7 +44,7 @@ test('an answer comes whole, its cookies apart', async () => {
     body: Buffer.from('ok'),
   });
   expect(app.text).toMatch(/^POST \/me HTTP\/1\.1\r\nhost: app\.test\r\n/i);
-  expect(app.text).toMatch(/content-length: 3\r\n\r\nx=y$/);
+  expect(app.text).toMatch(/content-length: 3\r\n\r\nx=y$/i);
 });
 
 test('a redirect is an answer, not a way', async () => {
