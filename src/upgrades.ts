@@ -114,6 +114,8 @@ class SocketAnswer {
     try {
       if (this.#departed) await this.#parts.rechecks.depart(this.#session);
       may = this.#session.stillVerified(this.#version);
+    } catch (error) {
+      if (!(error instanceof SessionGone)) throw error;
     } finally {
       if (!may) this.onEnd();
     }

@@ -47,8 +47,7 @@ export class Rechecks {
 
   /** The jar changed: until somebody confirms whose it is now, every answer in this session is doubtful, not only this one. */
   doubt(session: LiveSession): void {
-    session.confidence.unconfirmed = true;
-    session.confidence.doubts += 1;
+    session.confidence.shake();
   }
 
   /**

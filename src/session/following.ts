@@ -47,14 +47,19 @@ export class Following {
       }
       if (arrival.over && reads < MOST_READS) continue;
       const now = this.#held.get(key);
-      if (now === undefined) return session?.ended === true ? undefined : this.#adopt(key, record);
+      if (now === undefined) {
+        if (record === undefined || session?.ended === true) return undefined;
+        return this.#adopt(key, record, arrival.over);
+      }
       if (record === undefined) {
-        // A record of ours that is still on its way to the store is not one that others ended.
-        if (now.edits === now.written && now === session) this.#held.drop(now);
+        // No key is used twice: what the store does not have any more has ended, whatever is still to be written about it.
+        if (!this.#held.isUnborn(now)) this.#held.drop(now);
         return now.ended ? undefined : now;
       }
-      if (now !== session || now.edits !== edits || now.edits !== now.written) {
-        if (record.version <= now.record.version) return now; // ours is newer, and on its way
+      const isBusy = now !== session || now.edits !== edits || now.edits !== now.written;
+      if (isBusy && now.precedes(record)) {
+        now.heed(record); // and asked for again: others may have changed what was not looked at
+        return now.ended ? undefined : now;
       }
       this.#take(now, record);
       now.stale = arrival.over; // it never stood still: good for this once, and asked for again
@@ -70,10 +75,10 @@ export class Following {
     for (const session of this.#held.busy()) this.#held.abortAll(session);
   }
 
-  #adopt(key: string, record: SessionRecord | undefined): LiveSession | undefined {
-    if (record === undefined) return undefined;
+  #adopt(key: string, record: SessionRecord, isOver: boolean): LiveSession {
     const session = this.#held.add(new LiveSession(key, record));
     session.confidence.unconfirmed = true; // another process may have a request on its way
+    session.stale = isOver;
     return session;
   }
 

@@ -10,6 +10,8 @@ export class Held {
   readonly #live = new Map<string, LiveSession>();
   readonly #anonymous = new Set<LiveSession>();
   readonly #busy = new Set<LiveSession>();
+  /** Made here, and the store does not have them yet. */
+  readonly #unborn = new Set<LiveSession>();
 
   /** Reads and moves under way, by key; `over` when the session ended or changed elsewhere before anybody here could hold it. */
   readonly #arrivals = new Map<string, Set<Arrival>>();
@@ -38,6 +40,21 @@ export class Held {
     return session;
   }
 
+  /** A new one, until {@link born}. */
+  bear(session: LiveSession): LiveSession {
+    this.#unborn.add(session);
+    return this.add(session);
+  }
+
+  /** The store has it, or will never have it. */
+  born(session: LiveSession): void {
+    this.#unborn.delete(session);
+  }
+
+  isUnborn(session: LiveSession): boolean {
+    return this.#unborn.has(session);
+  }
+
   /** After each change of state. */
   classify(session: LiveSession): void {
     if (session.session.state === 'anonymous') this.#anonymous.add(session);
@@ -50,6 +67,7 @@ export class Held {
     this.overtake(session.key);
     if (this.#live.get(session.key) === session) this.#live.delete(session.key);
     this.#anonymous.delete(session);
+    this.#unborn.delete(session);
     this.abortAll(session);
   }
 

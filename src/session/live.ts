@@ -1,6 +1,6 @@
 /** One session as this process holds it: the stored record, the open jar, and everything that must end when it ends. */
 
-import type { Session } from '../gate/session.ts';
+import { identityOf, type Session } from '../gate/session.ts';
 import type { Instant } from '../gate/types.ts';
 import type { SessionRecord } from '../store/store.ts';
 import { Jar } from './jar.ts';
@@ -17,6 +17,17 @@ export class Confidence {
   unconfirmed = false;
   /** Rises whenever the application may have changed its mind; a question that began at another count proves nothing. */
   doubts = 0;
+  /** Under which the other processes know what is doubted here; see sessions.ts. */
+  name: string | undefined;
+  /** Settles when they know. */
+  told: Promise<void> | undefined;
+  toldUntil: Instant = 0;
+
+  /** The jar may speak for somebody else now. */
+  shake(): void {
+    this.unconfirmed = true;
+    this.doubts += 1;
+  }
 }
 
 export class LiveSession {
@@ -66,14 +77,29 @@ export class LiveSession {
     return this.record.csrf;
   }
 
+  /**
+   * Whether what is held here is what follows `record`, and is on its way to the store. Rights never rise under one id, so
+   * whatever came after a record without them has none either.
+   */
+  precedes(record: SessionRecord): boolean {
+    if (record.version > this.record.version) return false;
+    if (this.record.session.state !== 'verified') return true;
+    return record.session.state === 'verified' && identityOf(record.session) === identityOf(this.record.session);
+  }
+
+  /** What other processes doubt, in a record that is not taken. */
+  heed({ doubts = {} }: SessionRecord): void {
+    const { [this.#confidence.name ?? '']: _own, ...others } = doubts;
+    if (Object.keys(others).length === 0) return;
+    this.record = { ...this.record, doubts: { ...others, ...this.record.doubts } };
+  }
+
   /** What another process wrote, with what this one has not written yet. */
   take(record: SessionRecord): void {
     this.record = record;
     this.stale = false;
     if (record.lastSeenAt > this.seenAt) this.seenAt = record.lastSeenAt;
-    if (!this.jar.follow(record.jar)) return;
-    this.#confidence.unconfirmed = true; // the application's session may be another one now
-    this.#confidence.doubts += 1;
+    if (this.jar.follow(record.jar)) this.#confidence.shake();
   }
 
   /**

@@ -55,15 +55,12 @@ export class Sessions {
   readonly #held = new Held();
   /** Present when other processes share the store. */
   readonly #following: Following | undefined;
-  /** This process's name among those that share the store. */
-  readonly #ownName: string;
   /** Keys whose removal is not on the disk yet; the store may still show them, we never do. */
   readonly #ending = new Set<string>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#random = options.randomBytes ?? cryptoRandomBytes;
-    this.#ownName = this.#random(9).toString('base64url');
     const { store } = options;
     if (store.elsewhere !== undefined) this.#following = new Following(store, store.elsewhere, this.#held);
   }
@@ -139,9 +136,10 @@ export class Sessions {
       lastSeenAt: now,
       csrf: this.#random(24).toString('base64url'),
     });
-    const session = this.#held.add(new LiveSession(key, record));
+    const session = this.#held.bear(new LiveSession(key, record));
     this.#evict();
-    this.#write(session, () => ({ write: record, result: true }));
+    const born = (): void => this.#held.born(session);
+    this.#write(session, () => ({ write: record, result: true })).then(born, born);
     return { session, id };
   }
 
@@ -205,7 +203,7 @@ export class Sessions {
     }
     this.#gone(old.key);
     if (record === undefined || arrival.over) throw new SessionGone();
-    old.jar.follow(record.jar);
+    if (old.jar.follow(record.jar)) old.confidence.shake();
     return { session: this.#held.add(new LiveSession(key, record, old.jar, old.confidence)), id };
   }
 
@@ -267,7 +265,7 @@ export class Sessions {
   save(session: LiveSession): void {
     const heard = session.jar.unsaved();
     const { seenAt } = session;
-    this.#patch(session, (record) => ({
+    void this.#patch(session, (record) => ({
       ...record,
       jar: Jar.merged(record.jar, heard),
       lastSeenAt: Math.max(record.lastSeenAt, seenAt),
@@ -275,7 +273,7 @@ export class Sessions {
   }
 
   setPage(session: LiveSession, page: SessionRecord['page']): void {
-    this.#patch(session, ({ page: _old, ...record }) => (page === undefined ? record : { ...record, page }));
+    void this.#patch(session, ({ page: _old, ...record }) => (page === undefined ? record : { ...record, page }));
   }
 
   /**
@@ -284,31 +282,52 @@ export class Sessions {
    */
   announceDoubt(session: LiveSession): Promise<void> | undefined {
     if (this.#following === undefined) return undefined;
+    const { confidence } = session;
     const now = this.#options.clock.now();
-    if ((session.record.doubts?.[this.#ownName] ?? 0) > now + DOUBT_MS / 2) return this.settled(session);
-    this.#patch(session, (record) => ({
-      ...record,
-      doubts: { ...standing(record.doubts, now), [this.#ownName]: now + DOUBT_MS },
-    }));
-    return this.settled(session);
-  }
-
-  /** The application was asked: of this process's requests none is left to doubt. */
-  withdrawDoubt(session: LiveSession): void {
-    if (session.record.doubts?.[this.#ownName] === undefined) return;
-    this.#patch(session, (record) => {
-      const { doubts, ...rest } = record;
-      const { [this.#ownName]: _own, ...others } = standing(doubts, this.#options.clock.now());
-      return Object.keys(others).length === 0 ? rest : { ...rest, doubts: others };
+    if (confidence.told !== undefined && confidence.toldUntil > now + DOUBT_MS / 2) return confidence.told;
+    const told = this.#tell(this.#following, session, now + DOUBT_MS);
+    confidence.told = told;
+    confidence.toldUntil = now + DOUBT_MS;
+    told.catch(() => {
+      if (confidence.told === told) confidence.told = undefined; // the next one tries anew
     });
+    return told;
   }
 
-  /** Whether another process has a request on its way that may change whose session the application's is. */
+  /** @throws SessionGone when there is nobody any more of whom the others could be told */
+  async #tell(following: Following, session: LiveSession, until: Instant): Promise<void> {
+    const { confidence } = session;
+    confidence.name ??= this.#random(9).toString('base64url');
+    const { name } = confidence;
+    for (let tries = 1; tries <= MOST_LOOKS; tries += 1) {
+      const isTold = await this.#patch(session, (record) => ({
+        ...record,
+        doubts: { ...standing(record.doubts, this.#options.clock.now()), [name]: until },
+      }));
+      if (isTold) return;
+      if (session.ended) break;
+      await following.ask(session.key); // its rights changed elsewhere: the caller looks whether it still may
+    }
+    throw new SessionGone();
+  }
+
+  /** The application was asked: of the requests that were announced here none is left to doubt. */
+  withdrawDoubt(session: LiveSession): void {
+    const { name, told } = session.confidence;
+    if (name === undefined || told === undefined) return;
+    session.confidence.told = undefined;
+    void this.#patch(session, (record) => withoutDoubt(record, name, this.#options.clock.now()));
+  }
+
+  /**
+   * Whether somebody else has a request on its way that may change whose session the application's is: another process, or this
+   * one for an id that it gave up when another process made the next.
+   */
   isDoubtedElsewhere(session: LiveSession): boolean {
     const { doubts } = session.record;
     if (doubts === undefined) return false;
     const now = this.#options.clock.now();
-    return Object.entries(doubts).some(([name, until]) => name !== this.#ownName && until > now);
+    return Object.entries(doubts).some(([name, until]) => name !== session.confidence.name && until > now);
   }
 
   /**
@@ -377,20 +396,40 @@ export class Sessions {
   }
 
   /** Changes what is no right: here at once, in the store when its record still has the version that it had here. */
-  #patch(session: LiveSession, change: (record: SessionRecord) => SessionRecord): void {
-    if (session.ended) return;
+  #patch(session: LiveSession, change: Successor): Promise<boolean> {
+    if (session.ended) return Promise.resolve(false);
     const { version } = session.record;
     session.record = this.#stamped(change(session.record));
-    this.#write(session, (current) =>
+    return this.#write(session, (current) =>
       current?.version === version && !session.ended
         ? { write: this.#stamped(change(current)), result: true }
         : { result: false },
     );
   }
 
-  #write(session: LiveSession, change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>): void {
-    session.writing = this.#update(session, change).then(() => undefined);
+  /** @returns whether the store has it; when not, it was asked what it has instead, so that nobody believes what was not written. */
+  #write(
+    session: LiveSession,
+    change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>,
+  ): Promise<boolean> {
+    const written = this.#written(session, change);
+    session.writing = written.then(() => undefined);
     this.#background(session.writing);
+    return written;
+  }
+
+  async #written(
+    session: LiveSession,
+    change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>,
+  ): Promise<boolean> {
+    try {
+      if (await this.#update(session, change)) return true;
+    } catch (error) {
+      session.stale = this.#following !== undefined;
+      throw error;
+    }
+    if (!session.ended) await this.#following?.ask(session.key);
+    return false;
   }
 
   async #update(
@@ -430,6 +469,11 @@ export class Sessions {
 /** Doubts that still mean something. */
 function standing(doubts: SessionRecord['doubts'], now: Instant): Readonly<Record<string, Instant>> {
   return Object.fromEntries(Object.entries(doubts ?? {}).filter(([, until]) => until > now));
+}
+
+function withoutDoubt({ doubts, ...record }: SessionRecord, name: string, now: Instant): SessionRecord {
+  const { [name]: _own, ...others } = standing(doubts, now);
+  return Object.keys(others).length === 0 ? record : { ...record, doubts: others };
 }
 
 function withoutPage(record: SessionRecord): SessionRecord {

@@ -62,6 +62,8 @@ export class Member implements Store {
   reads = 0;
   /** Runs before each answer to a read of a session. */
   beforeAnswer: () => Promise<void> = async () => {};
+  /** Runs before each write of a session, which is on its way meanwhile. */
+  beforeWrite: () => Promise<void> = async () => {};
 
   constructor(shared: SharedStore) {
     this.#shared = shared;
@@ -83,6 +85,7 @@ export class Member implements Store {
         return record;
       },
       update: async (key, change) => {
+        await this.beforeWrite();
         this.#up();
         const before = await sessions.get(key);
         const result = await sessions.update(key, change);
@@ -90,6 +93,7 @@ export class Member implements Store {
         return result;
       },
       move: async (from, to, change) => {
+        await this.beforeWrite();
         this.#up();
         const before: SessionRecord | undefined = await sessions.get(to);
         const result = await sessions.move(from, to, change);
