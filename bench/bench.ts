@@ -16,7 +16,7 @@ import { makeLoad } from './load.ts';
 import { measureLogins } from './logins.ts';
 import { describeMachine, findTool, TOOLS } from './machine.ts';
 import { goalsOf, type Measured } from './measured.ts';
-import { profileHotPath } from './profile.ts';
+import { profileGateway } from './profile.ts';
 import { direct, haproxy, httpProxy, nginxProxy, nginxWithAuth } from './proxies.ts';
 import { inTurns } from './rounds.ts';
 import {
@@ -66,11 +66,19 @@ if (flags.list) {
   const children = new Children();
   try {
     const setting = await openSetting(folder, children, 200);
-    if (flags.profile) for (const line of await profileHotPath(setting, flags.quick ? 5 : 15)) print(line);
+    if (flags.profile) await profile(setting);
     else await measure(setting);
   } finally {
     await children.stopAll();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Of the scenarios that were asked for, or of the first. */
+async function profile(setting: Setting): Promise<void> {
+  for (const scenario of SCENARIOS.filter(({ id }, at) => only?.includes(id) ?? at === 0)) {
+    print(`\n### ${scenario.title}\n`);
+    for (const line of await profileGateway(setting, scenario, flags.quick ? 5 : 15)) print(line);
   }
 }
 

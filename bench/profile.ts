@@ -1,11 +1,12 @@
 /**
- * Where the time of the hot path goes: the gateway under `--cpu-prof` with 1 kB answers, self time by function and by part.
+ * Where the time goes in one scenario: the gateway under `--cpu-prof`, self time by function and by part.
  * The profiler itself costs, so only shares mean something.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signIn, startGateway } from './gateways.ts';
 import { makeLoad } from './load.ts';
+import { loadOf, type Scenario } from './scenarios.ts';
 import type { Setting } from './setting.ts';
 import { BROWSER_HEADERS } from './target.ts';
 
@@ -39,16 +40,15 @@ interface CallFrame {
 }
 
 /** @returns lines to print. */
-export async function profileHotPath(setting: Setting, seconds: number): Promise<string[]> {
+export async function profileGateway(setting: Setting, scenario: Scenario, seconds: number): Promise<string[]> {
   const folder = join(setting.folder, 'profile');
   const node = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'];
   const begin = performance.now();
   const gateway = await startGateway(setting, { name: 'profiled', store: { kind: 'lowdb' }, node });
   const cookie = await signIn(gateway.origin, gateway.port);
-  const headers = { ...BROWSER_HEADERS, Cookie: cookie };
-  const shape = { method: 'GET', bodyBytes: 0, kind: 'http', connections: 32, path: '/admin/bench/1k' } as const;
+  const load = loadOf(scenario, BROWSER_HEADERS)({ port: gateway.port, cookie });
   const startUs = (performance.now() - begin) * 1_000;
-  const { answers } = await makeLoad({ ...shape, port: gateway.port, headers, seconds }, setting.folder, false);
+  const { answers } = await makeLoad({ ...load, seconds }, setting.folder, scenario.anonymous === true);
   await gateway.child.stop();
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
   if (file === undefined) throw new Error('the gateway left no profile behind');

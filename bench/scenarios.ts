@@ -138,7 +138,7 @@ export interface Goal {
 }
 
 export function loadOf(scenario: Scenario, headers: Readonly<Record<string, string>>) {
-  return (target: Target): Load => ({
+  return (target: Pick<Target, 'port' | 'cookie'>): Load => ({
     ...scenario.load,
     port: target.port,
     seconds: 1,
