@@ -88,6 +88,16 @@ export class StreamResponse extends Http2ServerResponse<StreamRequest> {
     return super.writeHead(status, headersOut(headers ?? {}));
   }
 
+  /** Unlike Node's own it takes links as they are, and hints without one. */
+  override writeEarlyHints(hints: Record<string, string | string[]>): void {
+    if (this.headersSent || this.destroyed) return;
+    this.#stream.additionalHeaders({ ...headersOut(hints), [constants.HTTP2_HEADER_STATUS]: 103 });
+  }
+
+  override addTrailers(trailers: OutgoingHttpHeaders): void {
+    super.addTrailers(headersOut(trailers));
+  }
+
   /** An empty chunk only says "the head, now" over HTTP/1.1; here the head has left already. */
   override write(chunk: string | Uint8Array, ...rest: unknown[]): boolean {
     if (this.#stream.writableEnded || this.destroyed) return true;
@@ -126,7 +136,7 @@ export function headersOut(headers: OutgoingHttpHeaders | readonly string[]): Ou
     const lower = name.toLowerCase();
     if (value === undefined || OF_THE_CONNECTION.has(lower)) return;
     const before = out[lower];
-    if (before === undefined) out[lower] = value;
+    if (before === undefined) out[lower] = SINGLE.has(lower) && Array.isArray(value) ? value[0] : value;
     else if (!SINGLE.has(lower)) out[lower] = [before, value].flat().map(String);
   };
   if (Array.isArray(headers)) {
