@@ -3,11 +3,14 @@
  * become part of another. Raw sockets on both sides; whole in one packet and byte by byte must come to the same.
  */
 import { randomBytes } from 'node:crypto';
+import { connect, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { cut } from '../../src/upstream/cut.ts';
 import { RawConnection, RawHttpError } from '../fakes/raw-http.ts';
+import { ca, cert, key } from './certificates.ts';
 import { Front, type FrontOptions } from './front.ts';
-import { client, type End, lines, StandIn, until } from './wire.ts';
+import { client, type End, lines, portOf, StandIn, until } from './wire.ts';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -95,8 +98,8 @@ describe.each(paces)('the end of an answer is found, %s', (_, pace) => {
     ['by a last chunk, with the connection', `${CHUNKED}2\r\nok\r\n0\r\n\r\n`, 'fin', '200 ok'],
     ['by a length in HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok', 'stay', '200 ok'],
     [
-      'behind interim answers',
-      'HTTP/1.1 102 P\r\n\r\nHTTP/1.1 199 X\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+      'behind interim answers, asked for or not',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 P\r\nContent-Length: 9\r\n\r\nHTTP/1.1 199 X\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
       'stay',
       '200 ok',
     ],
@@ -117,6 +120,7 @@ describe.each(paces)('what is no answer is never given as one, %s', (_, pace) =>
     ['nothing', '', 'fin'],
     ['half a head', 'HTTP/1.1 200 OK\r\nContent-Le', 'fin'],
     ['half a head, reset', 'HTTP/1.1 200 OK\r\nContent-Le', 'rst'],
+    ['a switch of protocols', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'],
     ['an interim answer alone', 'HTTP/1.1 102 Processing\r\n\r\n', 'fin'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n'],
     ['another version', 'HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok'],
@@ -260,22 +264,15 @@ describe('a connection to the application', () => {
 test.each(paces)('the head of an answer keeps every line, and value by value, %s', async (_, pace) => {
   const { front } = await setUp({
     bytes:
-      'HTTP/1.1 203 OK\r\nX-A:a\r\nx-a:\t b\tc \t\r\nX-Empty:\r\nX-a: \xff\xe9, "d: e"\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 299 Not  Quite \xe9\r\nX-A:a\r\nx-a:\t b\tc \t\r\nX-Empty:\r\nX-a: \xff\xe9, "d: e"\r\nContent-Length: 2\r\n\r\nok',
     pace,
   });
   const browser = await client(front.port);
   browser.write('GET /it HTTP/1.1\r\nHost: x\r\n\r\n');
   await browser.has('\r\n\r\nok');
-  expect(browser.text).toMatch(/^HTTP\/1\.1 203 /);
+  expect(browser.text).toMatch(/^HTTP\/1\.1 299 Not {2}Quite \xe9\r\n/);
   const got = lines(browser.text).map((line) => line.trimEnd());
   expect(got.slice(0, 5)).toEqual(['X-A: a', 'x-a: b\tc', 'X-Empty:', 'X-a: \xff\xe9, "d: e"', 'Content-Length: 2']);
-});
-
-test('the reason of an answer is kept', async () => {
-  const { front } = await setUp({ bytes: 'HTTP/1.1 299 Not  Quite\r\nContent-Length: 2\r\n\r\nok' });
-  const browser = await client(front.port);
-  browser.write('GET /it HTTP/1.1\r\nHost: x\r\n\r\n');
-  await browser.has('HTTP/1.1 299 Not  Quite\r\n');
 });
 
 test('the head of an answer is bounded: 32 kB pass, more than 64 kB are a 502', async () => {
@@ -320,3 +317,58 @@ test.each(['chunks', 'a length', 'the connection'])(
     expect(browser.received.subarray(browser.received.indexOf('\r\n\r\n') + 4).equals(body)).toBe(true);
   },
 );
+
+describe('over TLS', () => {
+  /** An application with TLS, and in front of it whoever may end the connection without a word about it. */
+  async function setUpTls(answer: string) {
+    const inside = new Set<Socket>();
+    const secure = createTlsServer({ cert, key }, (socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.once('data', () => socket.write(answer));
+      inside.add(socket);
+    });
+    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
+    const outside: Socket[] = [];
+    const between = createServer({ allowHalfOpen: true }, (near) => {
+      const far = connect(portOf(secure), '127.0.0.1');
+      near.on('data', (chunk) => far.write(chunk));
+      far.on('data', (chunk) => near.write(chunk));
+      far.on('end', () => near.end());
+      for (const socket of [near, far]) socket.on('error', () => socket.destroy());
+      outside.push(near);
+    });
+    await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+    const front = await Front.start({ url: `https://127.0.0.1:${portOf(between)}`, ca });
+    stops.push(async () => {
+      await front.stop();
+      for (const socket of [...inside, ...outside]) socket.destroy();
+      await Promise.all([secure, between].map((server) => new Promise((resolve) => server.close(resolve))));
+    });
+    const browser = await client(front.port);
+    browser.write('GET /it HTTP/1.1\r\nHost: x\r\n\r\n');
+    await browser.has('half');
+    return { browser, front, inside, outside };
+  }
+
+  test.each([
+    ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'],
+    ['chunks', `${CHUNKED}4\r\nhalf\r\n`],
+  ])('an answer with %s that ends without a word (close_notify) is cut', async (_, answer) => {
+    const { browser, front, outside } = await setUpTls(answer);
+    for (const socket of outside) socket.end();
+    await browser.gone();
+    expect(browser.text).not.toContain('\r\n0\r\n');
+    await until(() => front.ends === 1, 'the end of the exchange');
+    expect(front.failures).toEqual([]);
+  });
+
+  test('an answer that lasts until the connection ends is whole after a regular end, and cut by a reset', async () => {
+    const whole = await setUpTls('HTTP/1.1 200 OK\r\n\r\nhalf');
+    for (const socket of whole.inside) socket.end();
+    await whole.browser.has('\r\n0\r\n\r\n');
+    const broken = await setUpTls('HTTP/1.1 200 OK\r\n\r\nhalf');
+    for (const socket of broken.outside) cut(socket);
+    await broken.browser.gone();
+    expect(broken.browser.text).not.toContain('\r\n0\r\n');
+  });
+});

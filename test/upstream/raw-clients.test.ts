@@ -158,6 +158,28 @@ describe('the connection of a client', () => {
   });
 });
 
+describe('an upload', () => {
+  test('is announced before its body comes, and goes on piece by piece', async () => {
+    for (const framing of ['Content-Length: 6', 'Transfer-Encoding: chunked']) {
+      const { app, front } = await setUp();
+      const browser = await client(front.port);
+      const piece = (text: string): string => (framing.startsWith('C') ? text : `3\r\n${text}\r\n`);
+      browser.write(`POST / HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`);
+      const upstream = await app.connection();
+      await upstream.has(`${framing}\r\n`);
+      await upstream.request();
+      browser.write(piece('abc'));
+      await upstream.has('abc');
+      browser.write(piece('def'));
+      await upstream.has('def');
+      expect(upstream.text).not.toMatch(/0\r\n\r\n$/);
+      if (!framing.startsWith('C')) browser.write('0\r\n\r\n');
+      upstream.write(OK);
+      await browser.has('\r\n\r\nok');
+    }
+  });
+});
+
 describe('what a client says about the connection', () => {
   test('stays on it, with everything that it names; the rest arrives in order, case and number', async () => {
     const { app, front } = await setUp();
