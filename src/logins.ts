@@ -96,7 +96,7 @@ export class Logins {
     const { session, scope, req, res, settings } = way;
     if (session === undefined) return this.#parts.replies.showOrRefuse('login', way);
     const clear = clearOwnCookie(this.#parts.cookieName);
-    if (session.confidence.unconfirmed) {
+    if (session.confidence.unconfirmed || this.#parts.sessions.isDoubtedElsewhere(session)) {
       // Whose page would the answer be? A logout without its token signs nobody out and shows one (T3).
       await this.#parts.sessions.end(session, 'logout');
       return redirect(res, settings.profile.loginPage, [clear]);

@@ -90,20 +90,25 @@ class Passing implements Forwarding {
     this.#way = way;
     this.#decision = decision;
     this.#version = session?.record.version ?? 0;
-    const recheck = settings.profile.whoami?.recheck === 'unsafe';
+    const { whoami } = settings.profile;
     const mayChangeHands = !isSafe(req.method ?? '') || way.queryMayLogIn;
-    this.#isUnsafe = decision.guarded && recheck && mayChangeHands;
+    this.#isUnsafe = decision.guarded
+      ? whoami?.recheck === 'unsafe' && mayChangeHands
+      : whoami !== undefined && mayChangeHands && decision.jar === 'own' && session?.jar.isEmpty === false;
   }
 
   start(): void {
     const { scope, session, cookies } = this.#way;
     const ownJar = this.#decision.jar === 'own' ? session?.jar : undefined;
     const cookie = joinCookies(ownJar?.header(scope.target.path, this.#parts.clock.now()), cookies.readable);
-    const told = this.#isUnsafe && session !== undefined ? this.#parts.rechecks.depart(session) : undefined;
+    if (!this.#isUnsafe || session === undefined) return this.#send(cookie);
+    const { rechecks } = this.#parts;
+    const told = this.#decision.guarded ? rechecks.depart(session) : rechecks.departBeforeLogin(session);
     if (told === undefined) return this.#send(cookie);
     told.then(
       () => {
-        if (session?.stillVerified(this.#version) === true) return this.#send(cookie);
+        if (this.#decision.guarded ? session.stillVerified(this.#version) : isAnonymous(session))
+          return this.#send(cookie);
         this.onEnd(); // the rights ended while the others were told
         this.#refuse('session-ended');
       },
@@ -220,9 +225,7 @@ class Passing implements Forwarding {
     await this.#way.session?.exchange; // never rejects
     const issued = this.#way.session === undefined ? sessions.create() : undefined;
     const session = issued?.session ?? this.#way.session;
-    if (session === undefined || session.ended || session.session.state !== 'anonymous') {
-      return this.#refused('session-ended');
-    }
+    if (session === undefined || !isAnonymous(session)) return this.#refused('session-ended');
     const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
     sessions.save(session);
     await sessions.settled(session);
@@ -231,8 +234,12 @@ class Passing implements Forwarding {
     const isPlain = !changed && !sessions.isShared;
     if (this.#isLoginPage() && (issued !== undefined || isPlain)) return { send: this.#headersOut(head, own) };
     const naming = await this.#parts.app.whoami(session, scope.client);
-    if (session.ended || session.session.state !== 'anonymous') return this.#refused('session-ended');
-    if (naming === undefined || naming.is === 'nobody') return { send: this.#headersOut(head, own) };
+    if (!isAnonymous(session)) return this.#refused('session-ended');
+    if (naming === undefined || naming.is === 'nobody') {
+      if (session.exchangesInFlight === 0) sessions.withdrawDoubt(session);
+      await sessions.settled(session);
+      return { send: this.#headersOut(head, own) };
+    }
     if (naming.is === 'named') return this.#loggedIn(head, session, naming.identity);
     this.#parts.log.warn('authn_login_withheld', { client: scope.client, why: naming.why });
     await sessions.end(session, 'refused');
@@ -320,6 +327,10 @@ class Passing implements Forwarding {
   #detach(session: LiveSession): void {
     if (this.#running !== undefined) this.#parts.sessions.detach(session, this.#running);
   }
+}
+
+function isAnonymous({ ended, session }: LiveSession): boolean {
+  return !ended && session.state === 'anonymous';
 }
 
 /** The page for an application that did not answer. */

@@ -96,6 +96,8 @@ async function exchange(
   if (known !== undefined && request.dropFirst && known.session.state === 'verified') {
     await sessions.transition(known, { type: 'dropped' });
   }
+  // A password that another process sends with this jar queues nowhere: whoever is accepted first is doubted until it is done.
+  if (known !== undefined) await sessions.announceDoubt(known);
   // Two logins on one session queue here; the first may have made it pending, and a pending jar takes no more passwords.
   if (known !== undefined && (known.ended || known.session.state !== 'anonymous')) throw new Superseded();
 
@@ -141,6 +143,8 @@ async function judge(
   switch (seen.is) {
     case 'no-login':
       if (login !== undefined) parts.log.info('authn_password_refused', { client: request.client, hint });
+      parts.sessions.withdrawDoubt(session);
+      await parts.sessions.settled(session);
       return { is: 'answer', ...got };
     case 'withhold':
       parts.log.warn('authn_login_withheld', { client: request.client, why: seen.why, hint });

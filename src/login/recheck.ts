@@ -60,6 +60,12 @@ export class Rechecks {
     return this.#sessions.announceDoubt(session);
   }
 
+  /** The same for a request without rights: it matters to whoever is signed in, by another request, before its answer is here. */
+  departBeforeLogin(session: LiveSession): Promise<void> | undefined {
+    session.confidence.unsafeInFlight += 1;
+    return this.#sessions.announceDoubt(session);
+  }
+
   /** Whether an answer in this session must wait for a question to the application. */
   isDoubtful(session: LiveSession): boolean {
     return session.confidence.unconfirmed || this.#sessions.isDoubtedElsewhere(session);

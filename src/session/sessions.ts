@@ -156,10 +156,12 @@ export class Sessions {
     // A fresh proof inside a session gives it no second life: the absolute limit counts from the login (ASVS 7.3.2).
     const isSameLogin = before.session.state === 'verified' && event.type === 'factor-proved';
     const csrf = this.#random(24).toString('base64url');
-    // Jar and doubts are those of the store: another process may have written to them.
+    // The application was asked who it is: of what left through this process nothing is in doubt any more.
+    const ownDoubt = event.type === 'login-accepted' ? this.#takeDoubt(session) : undefined;
+    // Jar and other doubts are those of the store: another process may have written to them.
     const after: Successor = (current) =>
       this.#stamped({
-        ...withoutPage(current),
+        ...withoutPage(ownDoubt === undefined ? current : withoutDoubt(current, ownDoubt, now)),
         version: before.version + 1,
         session: next,
         jar: Jar.merged(current.jar, heard),
@@ -203,7 +205,7 @@ export class Sessions {
     }
     this.#gone(old.key);
     if (record === undefined || arrival.over) throw new SessionGone();
-    if (old.jar.follow(record.jar)) old.confidence.shake();
+    if (old.jar.follow(record.jar) || old.confidence.unsafeInFlight > 0) old.confidence.shake();
     return { session: this.#held.add(new LiveSession(key, record, old.jar, old.confidence)), id };
   }
 
@@ -313,10 +315,17 @@ export class Sessions {
 
   /** The application was asked: of the requests that were announced here none is left to doubt. */
   withdrawDoubt(session: LiveSession): void {
-    const { name, told } = session.confidence;
-    if (name === undefined || told === undefined) return;
-    session.confidence.told = undefined;
+    const name = this.#takeDoubt(session);
+    if (name === undefined) return;
     void this.#patch(session, (record) => withoutDoubt(record, name, this.#options.clock.now()));
+  }
+
+  /** The name of what was announced here, when nothing of it is under way any more; from now on it counts as not announced. */
+  #takeDoubt({ confidence }: LiveSession): string | undefined {
+    const { name, told, unsafeInFlight } = confidence;
+    if (told === undefined || unsafeInFlight > 0) return undefined;
+    confidence.told = undefined;
+    return name;
   }
 
   /**

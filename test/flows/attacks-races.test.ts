@@ -93,6 +93,25 @@ describe.each(['rotate', 'keep'] as const)(
       expect(h.app.sessions()).toMatchObject([{ email: ALICE.email }]);
     });
 
+    it('a query that logs in, sent before the password and answered after it, opens nothing', async () => {
+      await start({ app: { rotate, queryLogin: true } });
+      const mine = h.browser();
+      await mine.get('/admin/login');
+      const target = `/simplesaml/nothing?u=${ALICE.email}&p=${encodeURIComponent(ALICE.password)}`;
+      const door = relay.delay(`GET ${target}`);
+      const early = raw(h, 'GET', target, [
+        ['Cookie', cookieOf(mine)],
+        ['Accept', 'text/html'],
+      ]);
+      await door.arrived;
+      const inside = await mine.submit(await h.logIn(mine, BOB), { code: h.totp(BOBS_SECRET) });
+      expect(inside.html).toContain(h.app.secretOf(BOB.email));
+      door.release();
+      await early;
+      expect((await mine.get('/admin')).html).not.toContain(h.app.secretOf(ALICE.email));
+      expectNothingLeaked(h, mine, { verified: [BOB.email] });
+    });
+
     it('a login whose answer was lost leaves no jar behind that is logged in', async () => {
       await start({ app: { rotate } });
       const browser = h.browser();

@@ -1,10 +1,18 @@
 /** Stands between the gateway and the application and holds or breaks what a test names, so that races run in a known order. */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 
 export interface Held {
   /** The application has answered; the gateway does not know it yet. */
   readonly answered: Promise<void>;
+  release(): void;
+}
+
+export interface Delayed {
+  /** The gateway has sent it; the application does not know it yet. */
+  readonly arrived: Promise<void>;
   release(): void;
 }
 
@@ -20,6 +28,7 @@ export class Relay {
   target = 0;
   readonly #close: () => Promise<void>;
   readonly #rules: Rule[];
+  readonly #delays: { line: string; arrived: () => void; released: Promise<void> }[] = [];
 
   private constructor(url: string, rules: Rule[], close: () => Promise<void>) {
     this.url = url;
@@ -62,6 +71,23 @@ export class Relay {
     return held;
   }
 
+  /** Keeps the next `METHOD /target` itself back; it reaches the application even if the gateway gives it up meanwhile. */
+  delay(line: string): Delayed {
+    let arrived = (): void => {};
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const delayed: Delayed = {
+      arrived: new Promise((resolve) => {
+        arrived = resolve;
+      }),
+      release: () => release(),
+    };
+    this.#delays.push({ line, arrived, released });
+    return delayed;
+  }
+
   /** Cuts the connection instead of the next `times` answers to `METHOD /target`; the application has done its work by then. */
   cut(line: string, times = 1): void {
     this.#rules.push({ line, act: (_, res) => void res.destroy(), left: times });
@@ -72,6 +98,17 @@ export class Relay {
   }
 
   #pass(req: IncomingMessage, res: ServerResponse): void {
+    const at = this.#delays.findIndex(({ line }) => line === `${req.method} ${req.url}`);
+    const [delay] = at < 0 ? [] : this.#delays.splice(at, 1);
+    if (delay === undefined) return this.#ask(req, res, req);
+    void buffer(req).then(async (body) => {
+      delay.arrived();
+      await delay.released;
+      this.#ask(req, res, Readable.from([body]));
+    });
+  }
+
+  #ask(req: IncomingMessage, res: ServerResponse, body: Readable): void {
     const { method, url, rawHeaders } = req;
     const outgoing = request({
       port: this.target,
@@ -96,6 +133,6 @@ export class Relay {
       });
     });
     outgoing.on('error', () => res.destroy());
-    req.pipe(outgoing);
+    body.pipe(outgoing);
   }
 }

@@ -1,5 +1,6 @@
 /** What must hold when two gateways share one store, whatever kind of store it is; each kind runs this. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Assembled } from '../../src/assemble.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { TestClock } from '../fakes/clock.ts';
 import { askForSocket, BOBS_SECRET, cookieOf, expectNoAppSession, raw, signIn, upToThePrompt } from './attack-steps.ts';
@@ -17,6 +18,25 @@ export interface SharedKind {
 /** What the requirement allows for a revocation to arrive, in ms. */
 const AT_MOST_MS = 1000;
 const PAGE: readonly [string, string] = ['Accept', 'text/html'];
+
+function formOf(who: typeof ALICE, hidden: Readonly<Record<string, string>>): Record<string, string> {
+  const { YII_CSRF_TOKEN = '' } = hidden;
+  return { YII_CSRF_TOKEN, 'LoginForm[email]': who.email, 'LoginForm[password]': who.password };
+}
+
+/** A fresh proof of Bob's through this gateway. @returns the Cookie line with his new id */
+async function proveAgain(gateway: Assembled | undefined, id: string | undefined): Promise<string> {
+  const session = await gateway?.sessions.find(id, true);
+  if (gateway === undefined || session === undefined) throw new Error('nobody has this id');
+  const login = { id: 'again' as never, identity: BOB.email as never, acceptedAt: 0, returnTo: '/' as never };
+  await gateway.sessions.transition(session, {
+    type: 'step-up-asked',
+    login: { ...login, acceptedAt: session.seenAt },
+  });
+  const proof = { loginId: login.id, identity: login.identity, factor: 'totp' as const, at: session.seenAt };
+  const issued = await gateway.sessions.transition(session, { type: 'factor-proved', proof });
+  return `lucy2fa=${issued.id}`;
+}
 
 export function twoGateways(kind: string, open: () => SharedKind | Promise<SharedKind>): void {
   describe(`two gateways over ${kind}`, () => {
@@ -115,6 +135,83 @@ export function twoGateways(kind: string, open: () => SharedKind | Promise<Share
         }
         expect((await get(1, '/admin', cookie)).received.includes(h.app.secretOf(BOB.email))).toBe(false);
       });
+    });
+
+    it('two passwords on one id, through one each: whoever proves a factor sees nothing of the other', async () => {
+      await start({ app: { rotate: 'keep' } });
+      const mine = h.browser();
+      const { hidden } = await mine.get('/admin/login');
+      const victims = relay.delay('POST /admin/login');
+      turnTo(1);
+      const late = mine.post('/admin/login', formOf(ALICE, hidden), { followRedirects: false });
+      await victims.arrived;
+      turnTo(0);
+      const prompt = await mine.post('/admin/login', formOf(BOB, hidden));
+      if (prompt.url.pathname === '/_2fa/challenge') await mine.submit(prompt, { code: h.totp(BOBS_SECRET) });
+      victims.release();
+      expect((await late).status).toBeGreaterThanOrEqual(300);
+      for (const gateway of [0, 1] as const) {
+        const { received } = await get(gateway, '/admin', cookieOf(mine));
+        expect(received.includes(h.app.secretOf(ALICE.email)), String(gateway)).toBe(false);
+      }
+      expectNothingLeaked(h, mine, { verified: [BOB.email] });
+    });
+
+    it('the cookie of one login does not come into the jar of another one that is accepted meanwhile', async () => {
+      await start({ app: { rotate: 'rotate' } });
+      const mine = h.browser();
+      const { hidden } = await mine.get('/admin/login');
+      const [first, second] = [relay.hold('GET /admin/account'), relay.hold('GET /admin/account')];
+      turnTo(0);
+      const logins = [mine.post('/admin/login', formOf(BOB, hidden))];
+      await first.answered;
+      turnTo(1);
+      logins.push(mine.post('/admin/login', formOf(ALICE, hidden), { followRedirects: false }));
+      await second.answered;
+      first.release();
+      const prompt = await logins[0];
+      second.release();
+      await logins[1];
+      if (prompt?.url.pathname === '/_2fa/challenge') await mine.submit(prompt, { code: h.totp(BOBS_SECRET) });
+      for (const gateway of [0, 1] as const) {
+        const { received } = await get(gateway, '/admin', cookieOf(mine));
+        expect(received.includes(h.app.secretOf(ALICE.email)), String(gateway)).toBe(false);
+      }
+      expectNothingLeaked(h, mine, { verified: [BOB.email] });
+    });
+
+    it('a login that outlives the id it was sent under is still doubted under the next one', async () => {
+      await start({ app: { rotate: 'keep', unlistedLogins: true } });
+      const mine = await signIn(h, BOB, BOBS_SECRET);
+      const door = relay.delay('POST /old/login.php');
+      turnTo(0);
+      const posting = mine.post('/old/login.php', { user: ALICE.email, pass: ALICE.password });
+      await door.arrived;
+      const next = await proveAgain(h.gateways[1], mine.cookie('lucy2fa'));
+      await posting;
+      expect((await get(0, '/admin', next)).received.includes(h.app.secretOf(BOB.email))).toBe(true);
+      door.release();
+      await expect.poll(() => h.app.sessions().some(({ email }) => email === ALICE.email)).toBe(true);
+      for (const gateway of [0, 1] as const) {
+        const { received } = await get(gateway, '/admin', next);
+        expect(received.includes(h.app.secretOf(ALICE.email)), String(gateway)).toBe(false);
+      }
+    });
+
+    it('a logout through one shows nothing of whoever logs in through the other', async () => {
+      const logout = [{ path: '/admin', when: { leave: '1' } }];
+      await start({ app: { rotate: 'keep', unlistedLogins: true }, profile: { logout } });
+      const mine = await signIn(h, BOB, BOBS_SECRET);
+      const cookie = cookieOf(mine);
+      for (const gateway of [0, 1] as const) await get(gateway, '/admin', cookie);
+      const door = relay.hold('POST /old/login.php');
+      turnTo(0);
+      const posting = mine.post('/old/login.php', { user: ALICE.email, pass: ALICE.password });
+      await door.answered;
+      const { received } = await get(1, '/admin?leave=1', cookie);
+      expect(received.includes(h.app.secretOf(ALICE.email)), received.toString('latin1').slice(0, 300)).toBe(false);
+      door.release();
+      await posting;
     });
 
     it('a right code that 50 requests bring at once, to both, lets one of them in', async () => {

@@ -185,6 +185,13 @@ describe('a doubt', () => {
     expect(b.isDoubtedElsewhere(await foundBy(b, next.id ?? ''))).toBe(true);
   });
 
+  it('about a password ends with the login that it led to, and is not carried through the prompt', async () => {
+    const { session } = a.create();
+    await a.announceDoubt(session);
+    const { id = '' } = await a.transition(session, login());
+    expect(b.isDoubtedElsewhere(await foundBy(b, id))).toBe(false);
+  });
+
   it('is a jar that came to be another one while the session got its new id', async () => {
     const { id, session } = await loggedIn(a);
     const there = await foundBy(b, id);
