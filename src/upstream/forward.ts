@@ -2,6 +2,7 @@
  * One exchange: a request streams to the application, its answer streams back. One object per request, no promise unless an
  * answer is held, and a cut answer never looks complete. It decides nothing: `onHead` does.
  */
+import { Socket } from 'node:net';
 import type { ParsedHead } from './answer-parser.ts';
 import { passHints, passTrailers } from './asides.ts';
 import type { Connection, Sender } from './connection.ts';
@@ -195,9 +196,17 @@ class Exchange implements Sender, Running {
   #writeLast(chunk: Buffer): boolean {
     const { res } = this.#forwarding;
     this.#complete = true;
-    // In one piece only while nothing has left: the head still waits for its tick.
-    if (chunk.length <= MOST_TOGETHER && !this.#bodyBegan) res.end(chunk.toString('latin1'), 'latin1');
-    else res.end(chunk);
+    const { socket } = res;
+    if (chunk.length <= MOST_TOGETHER && !this.#bodyBegan && !res.chunkedEncoding && socket instanceof Socket) {
+      // The head still waits for its tick: Node puts both into one text, which leaves at once. `end` with a chunk would write
+      // an empty one behind it, and two pieces cost more than one.
+      socket.cork();
+      res.write(chunk.toString('latin1'), 'latin1');
+      socket.uncork();
+      res.end();
+    } else {
+      res.end(chunk);
+    }
     this.#bodyBegan = true;
     return true;
   }
