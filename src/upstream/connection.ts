@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { type BodyReader, bodyReader } from './answer-body.ts';
 import { HeadReader, type ParsedHead } from './answer-parser.ts';
 import { type Request, requestHead } from './request-head.ts';
+import { writeTogether } from './together.ts';
 import { type Carrier, Upload } from './upload.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -101,20 +102,12 @@ export class Connection implements Carrier {
     }
     this.#expect(this.#headersTimeoutMs);
     const { body } = request;
-    if (body === null) {
-      this.#socket.write(head.text, 'latin1');
-      return;
-    }
-    // Head and beginning of the body in one packet.
-    this.#socket.cork();
-    this.#socket.write(head.text, 'latin1');
     if (body instanceof Upload) {
       this.#upload = body;
-      body.begin(this.#socket, head.length, this);
+      body.begin(this.#socket, head, this);
     } else {
-      this.#socket.write(body);
+      writeTogether(this.#socket, head.text, body);
     }
-    process.nextTick(uncork, this.#socket);
   }
 
   /** Goes on after `onBody` said no. Without effect for who is not the sender. */
@@ -261,10 +254,6 @@ export class Connection implements Carrier {
 /** Also for a bug of ours in the middle of an answer: it is given up, not guessed at. */
 function malformed(error: unknown): UpstreamError {
   return error instanceof UpstreamError ? error : new UpstreamError('malformed', { cause: error });
-}
-
-function uncork(socket: Socket): void {
-  socket.uncork();
 }
 
 /** Whether the connection lasts (RFC 9112 9.3). */

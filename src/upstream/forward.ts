@@ -10,6 +10,7 @@ import { cut } from './cut.ts';
 import { type Line, mayRepeat } from './line.ts';
 import type { Request } from './request-head.ts';
 import { answerHead } from './response-headers.ts';
+import { MOST_TOGETHER } from './together.ts';
 import { announcesBody, Upload } from './upload.ts';
 import { type AnswerHead, type FlatHeaders, type Forwarding, type Running, UpstreamError } from './upstream.ts';
 
@@ -21,9 +22,6 @@ export function forward(line: Line, forwarding: Forwarding, holdBytes: number): 
 
 /** Early hints of one answer; more are noise. */
 const MOST_HINTS = 5;
-
-/** A whole answer up to this length, in bytes, leaves with its head as one piece of text: dearer to copy, far cheaper to write. */
-const MOST_TOGETHER = 8_192;
 
 type State =
   | 'asking' // no head yet
@@ -241,9 +239,14 @@ class Exchange implements Sender, Running {
     }
     const { res } = this.#forwarding;
     const wasPaused = this.#paused;
-    let flowing = true;
-    for (const chunk of this.#held) flowing = this.#write(chunk);
+    const held = this.#held;
     this.#held = [];
+    if (this.#complete && held.length === 1 && held[0] !== undefined) {
+      this.#writeLast(held[0]);
+      return;
+    }
+    let flowing = true;
+    for (const chunk of held) flowing = this.#write(chunk);
     if (this.#complete) {
       this.#bodyBegan = true;
       res.end();

@@ -4,6 +4,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { RequestHead } from './request-head.ts';
+import { writeTogether } from './together.ts';
 
 /** Whether a body follows the head (RFC 9112 6.3). Walks `rawHeaders`: asking for `req.headers` would build an object. */
 export function announcesBody(raw: readonly string[]): boolean {
@@ -31,6 +33,8 @@ export class Upload {
   readonly #res: ServerResponse;
   #socket: Socket | undefined;
   #carrier: Carrier | undefined;
+  /** The head, while it waits a tick for what of the body is here already. */
+  #head: string | undefined;
   /** Bytes of the announced length that did not come yet; `undefined` for chunks. */
   #left: number | undefined;
 
@@ -40,12 +44,12 @@ export class Upload {
   }
 
   /**
-   * The head was written to `socket`, and the application takes the body now: only now does a client that waits for a sign get
-   * it (RFC 9110 10.1.1).
-   * @param length as announced, `undefined` for chunks.
+   * Writes the head to `socket` and the body behind it. The application takes the body now: only now does a client that waits
+   * for a sign get it (RFC 9110 10.1.1).
    */
-  begin(socket: Socket, length: number | undefined, carrier: Carrier): void {
+  begin(socket: Socket, { text, length }: RequestHead, carrier: Carrier): void {
     this.#socket = socket;
+    this.#head = text;
     this.#left = length;
     this.#carrier = carrier;
     if (awaitsContinue(this.#req, this.#res)) this.#res.writeContinue();
@@ -53,6 +57,14 @@ export class Upload {
     this.#req.on('end', this.#onEnd);
     // A client that goes away in the middle is seen by the exchange, which aborts: it must not look like an end here.
     this.#req.resume();
+    process.nextTick(writeHead, this); // behind the tick in which `resume` gives out what is here
+  }
+
+  /** Sends the head alone if nothing of the body is here yet. */
+  writeHead(): void {
+    if (this.#head === undefined) return;
+    this.#socket?.write(this.#head, 'latin1');
+    this.#head = undefined;
   }
 
   /** The socket takes bytes again. */
@@ -75,6 +87,7 @@ export class Upload {
     let flows: boolean;
     if (this.#left === undefined) {
       socket.cork();
+      this.writeHead();
       socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
       socket.write(chunk);
       flows = socket.write('\r\n', 'latin1');
@@ -85,7 +98,8 @@ export class Upload {
         this.#carrier?.onMismatch();
         return;
       }
-      flows = socket.write(chunk);
+      flows = this.#head === undefined ? socket.write(chunk) : writeTogether(socket, this.#head, chunk);
+      this.#head = undefined;
     }
     if (!flows) this.#req.pause();
   };
@@ -93,11 +107,16 @@ export class Upload {
   readonly #onEnd = (): void => {
     const socket = this.#socket;
     if (socket === undefined) return;
+    this.writeHead();
     this.stop();
     if (this.#left === undefined) socket.write('0\r\n\r\n', 'latin1');
     if (this.#left === undefined || this.#left === 0) this.#carrier?.onSent();
     else this.#carrier?.onMismatch();
   };
+}
+
+function writeHead(upload: Upload): void {
+  upload.writeHead();
 }
 
 /** A server without a `checkContinue` listener has already answered 100; node:http remembers it under this name. */
