@@ -26,16 +26,17 @@ export interface BodyReader {
  */
 export function bodyReader(head: ParsedHead, method: string): BodyReader {
   const { codings, lengths } = head;
-  if (method === 'HEAD' || head.status === 204 || head.status === 304) return new Measured(0, 'none');
+  const length = lengths[0];
+  // In doubt, whether or not a body follows: two lengths, or a length beside chunks, and one of the two lies (RFC 9112 6.1, attack 73).
   if (codings.length > 0) {
-    // A length beside chunks: one of the two lies (RFC 9112 6.1, attack 73).
     const plain = codings.length === 1 && codings[0]?.toLowerCase() === 'chunked';
     if (!plain || lengths.length > 0 || head.minor === 0) throw new UpstreamError('malformed');
-    return new Chunked();
+  } else if (length !== undefined && (lengths.length > 1 || !/^[0-9]{1,15}$/.test(length))) {
+    throw new UpstreamError('malformed');
   }
-  if (lengths.length === 0) return new UntilClose();
-  const length = lengths[0] ?? '';
-  if (lengths.length > 1 || !/^[0-9]{1,15}$/.test(length)) throw new UpstreamError('malformed');
+  if (method === 'HEAD' || head.status === 204 || head.status === 304) return new Measured(0, 'none');
+  if (codings.length > 0) return new Chunked();
+  if (length === undefined) return new UntilClose();
   return new Measured(Number(length), { length: Number(length) });
 }
 

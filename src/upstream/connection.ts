@@ -20,7 +20,7 @@ export interface Sender {
   /** @param last whether the answer is complete with it, without trailers. @returns whether more may come at once; if not, `resume` says when. */
   onBody(chunk: Buffer, last: boolean): boolean;
   onComplete(trailers: readonly string[]): void;
-  /** @param unheard the connection had worked before, and died before a byte of this answer: the request may never have arrived. */
+  /** @param unheard the connection was an old one, and died before a byte of this answer: the request may never have arrived. */
   onError(error: UpstreamError, unheard: boolean): void;
 }
 
@@ -55,6 +55,8 @@ export class Connection implements Carrier {
   #interim = 0;
   /** Answers that came over this connection before. */
   #served = 0;
+  /** Whether it was free before, so that the application may have closed it meanwhile. */
+  #kept = false;
   #heard = false;
   #ended = false;
   /** When something must have happened, and the one timer that looks: it is not set anew for each request. */
@@ -69,7 +71,7 @@ export class Connection implements Carrier {
     this.#headersTimeoutMs = headersTimeoutMs;
     this.#owner = owner;
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.#upload?.drained());
+    socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error) => this.#lost(new UpstreamError('unreachable', { cause: error })));
     socket.on('close', () => this.#lost(new UpstreamError('unreachable')));
@@ -134,6 +136,13 @@ export class Connection implements Carrier {
 
   onMismatch(): void {
     this.#lost(new UpstreamError('malformed'));
+  }
+
+  /** The application takes bytes of an upload: it is slow, not silent. */
+  #onDrain(): void {
+    if (this.#upload === undefined) return;
+    if (this.#body === undefined) this.#expect(this.#headersTimeoutMs);
+    this.#upload.drained();
   }
 
   #onData(chunk: Buffer): void {
@@ -206,6 +215,7 @@ export class Connection implements Carrier {
 
   #free(): void {
     if (this.#socket.isPaused()) this.#socket.resume(); // its end must be heard
+    this.#kept = true;
     this.#expect(this.#idleMs);
     this.#owner.onFree(this);
   }
@@ -214,7 +224,7 @@ export class Connection implements Carrier {
     const sender = this.#sender;
     this.#sender = undefined;
     this.#end();
-    sender?.onError(error, this.#served > 0 && !this.#heard && error.code === 'unreachable');
+    sender?.onError(error, this.#kept && !this.#heard && error.code === 'unreachable');
   }
 
   #end(): void {

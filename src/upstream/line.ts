@@ -43,6 +43,10 @@ export class Line implements Owner {
 
   /** @param repeats how often the request was sent before. `busy` when no connection is free, none is in time, or too many wait. */
   send(request: Request, repeats: number, sender: Sender): void {
+    if (this.#closed) {
+      sender.onError(new UpstreamError('unreachable'), false);
+      return;
+    }
     const kept = repeats < REPEATS;
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (kept && idle.usable) {
@@ -52,8 +56,7 @@ export class Line implements Owner {
       idle.close();
       if (!kept) break; // one less makes room for a connection of its own
     }
-    if (this.#closed) sender.onError(new UpstreamError('unreachable'), false);
-    else if (this.#hasRoom) this.#dial(request, repeats, sender);
+    if (this.#hasRoom) this.#dial(request, repeats, sender);
     else if (this.#waiting.size >= this.#options.queue) sender.onError(new UpstreamError('busy'), false);
     else this.#wait(request, repeats, sender);
   }
@@ -67,14 +70,14 @@ export class Line implements Owner {
   }
 
   onFree(connection: Connection): void {
-    const next = this.#next();
+    const next = this.#first();
     if (next === undefined) {
       this.#idle.push(connection);
     } else if (next.repeats < REPEATS) {
+      this.withdraw(next.sender);
       connection.send(next.request, true, next.sender);
     } else {
-      this.#dial(next.request, next.repeats, next.sender);
-      connection.close();
+      connection.close(); // makes room for one of its own, see `#fill`
     }
   }
 
@@ -106,12 +109,15 @@ export class Line implements Owner {
     if (next !== undefined) this.#dial(next.request, next.repeats, next.sender);
   }
 
-  #next(): Waiting | undefined {
-    for (const next of this.#waiting.values()) {
-      this.withdraw(next.sender);
-      return next;
-    }
+  #first(): Waiting | undefined {
+    for (const next of this.#waiting.values()) return next;
     return undefined;
+  }
+
+  #next(): Waiting | undefined {
+    const next = this.#first();
+    if (next !== undefined) this.withdraw(next.sender);
+    return next;
   }
 
   #wait(request: Request, repeats: number, sender: Sender): void {

@@ -22,6 +22,8 @@ export interface RequestHead {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const TARGET = /^\/[\x21-\x7e\x80-\xff]*$/;
 const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Only this file says how a body is framed in chunks, and whether the connection goes on. */
+const OURS = /^(?:transfer-encoding|connection)$/i;
 /** Without a body these say so; others need no length (RFC 9110 8.6). */
 const EXPECTS_BODY = new Set(['POST', 'PUT', 'PATCH', 'PROPFIND', 'PROPPATCH']);
 
@@ -40,6 +42,8 @@ export function requestHead({ method, path, headers, body }: Request, keep: bool
     if (name.length === 14 && name.toLowerCase() === 'content-length') {
       if (announced !== undefined || !/^[0-9]{1,15}$/.test(value)) throw new UpstreamError('malformed');
       announced = value;
+    } else if ((name.length === 17 || name.length === 10) && OURS.test(name)) {
+      throw new UpstreamError('malformed');
     }
     text += `${name}: ${value}\r\n`;
     if (i === 0) text += keep ? 'Connection: keep-alive\r\n' : 'Connection: close\r\n'; // behind `Host`
