@@ -257,6 +257,8 @@ describe('imports', () => {
       nunjucks: ['web'],
       qrcode: ['factors'],
       otpauth: ['factors'],
+      '@simplewebauthn/server': ['factors'],
+      nodemailer: ['mail'],
       undici: ['upstream', 'factors'],
       lowdb: ['store'],
       'libphonenumber-js': ['phone'],

@@ -1,3 +1,7 @@
+/**
+ * The example, the JSON Schema and the reference pages say what the code does. `npm run reference` writes the schema and the
+ * tables of keys anew; what they say in words is left alone.
+ */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -15,8 +19,8 @@ const configRows = keyRows(configJsonSchema()).filter(({ path }) => !isOverride(
 const profileRows = keyRows(profileJsonSchema());
 
 test('the JSON Schema for editors is the one of the code', async () => {
-  const committed: unknown = JSON.parse(await text('config/gateway.schema.json'));
-  expect(committed).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
+  const schema = `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
+  await expect(schema).toMatchFileSnapshot(`${root}config/gateway.schema.json`);
 });
 
 describe('the example', () => {
@@ -49,14 +53,19 @@ describe('the example', () => {
 });
 
 describe('the reference pages', () => {
-  const inside = (page: string): string => /<!-- keys -->\n([\s\S]*)\n<!-- \/keys -->/.exec(page)?.[1] ?? '';
+  const withTable = (page: string, table: string): string =>
+    page.replace(/(?<=<!-- keys -->\n)[\s\S]*(?=\n<!-- \/keys -->)/, () => table);
 
   test('every key of the configuration is described as the code has it', async () => {
-    expect(inside(await text('docs/configuration.md'))).toBe(keyTable(configRows));
+    const page = await text('docs/configuration.md');
+    expect(page).toContain('<!-- keys -->\n');
+    await expect(withTable(page, keyTable(configRows))).toMatchFileSnapshot(`${root}docs/configuration.md`);
   });
 
   test('every key of a profile is described as the code has it', async () => {
-    expect(inside(await text('docs/profiles.md'))).toBe(keyTable(profileRows));
+    const page = await text('docs/profiles.md');
+    expect(page).toContain('<!-- keys -->\n');
+    await expect(withTable(page, keyTable(profileRows))).toMatchFileSnapshot(`${root}docs/profiles.md`);
   });
 
   test('no key is without a description', () => {
