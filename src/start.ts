@@ -49,7 +49,7 @@ export interface Started {
   readonly address: string;
   readonly publicUrl: string;
   reload(): Promise<void>;
-  /** Lets requests finish for at most `drainMs`, then ends what is left. Sessions stay. */
+  /** Lets requests finish for at most `drainMs`, event streams and WebSockets for two seconds; then ends. Sessions stay. */
   stop(drainMs: number): Promise<void>;
 }
 
@@ -126,13 +126,15 @@ export async function startGateway(options: StartOptions): Promise<Started> {
         ? undefined
         : watchPair(tls, pair, { clock, log, use: (next) => listener.use(next) });
     cleanUp.push(async () => certificate?.stop());
+    let isStopping = false;
     const management =
       config.management === undefined
         ? undefined
-        : serveManagement(
-            () => store.healthy(),
-            () => upstream.reachable(UPSTREAM_TRY_MS),
-          );
+        : serveManagement({
+            isStopping: () => isStopping,
+            storeHealthy: () => store.healthy(),
+            upstreamReachable: () => upstream.reachable(UPSTREAM_TRY_MS),
+          });
     if (management !== undefined && config.management !== undefined) {
       await openPort(listen(management, config.management.port, config.management.host), config.management);
     }
@@ -147,6 +149,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
         await Promise.all([reload(), certificate?.reload()]);
       },
       async stop(drainMs) {
+        isStopping = true;
         watcher.close();
         assembled.stop();
         log.info('sys_shutdown');

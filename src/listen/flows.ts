@@ -9,14 +9,28 @@ import type { Flow } from './stalls.ts';
 export function connectionFlow(socket: Socket): Flow {
   return {
     received() {
-      // node:http keeps the answer that a connection waits for under this name; asking each request would cost each request.
-      const res: unknown = Reflect.get(socket, '_httpMessage');
-      if (!(res instanceof ServerResponse) || res.req.complete || res.req.readableFlowing !== true) return undefined;
+      const res = answerOn(socket);
+      if (res === undefined || res.req.complete || res.req.readableFlowing !== true) return undefined;
       return socket.bytesRead;
     },
     taken: () => (socket.writableLength === 0 ? undefined : socket.bytesWritten - socket.writableLength),
+    hasEnd() {
+      const res = answerOn(socket);
+      if (res === undefined) return false;
+      const head: unknown = Reflect.get(res, '_header'); // as it was sent; what was given as a list is nowhere else
+      return typeof head !== 'string' || !/^content-type:[ \t]*text\/event-stream/im.test(head);
+    },
     cut: () => void socket.destroy(),
   };
+}
+
+/**
+ * The answer that a connection of HTTP/1.1 waits for. node:http keeps it under this name; asking each request would cost each
+ * request.
+ */
+export function answerOn(socket: Socket): ServerResponse | undefined {
+  const res: unknown = Reflect.get(socket, '_httpMessage');
+  return res instanceof ServerResponse ? res : undefined;
 }
 
 /** One stream of an HTTP/2 session. */
@@ -24,6 +38,7 @@ export function streamFlow(req: StreamRequest, res: StreamResponse): Flow {
   return {
     received: () => (req.readableEnded || req.readableFlowing !== true ? undefined : req.received),
     taken: () => (res.writableLength === 0 ? undefined : res.sent - res.writableLength),
+    hasEnd: () => !/^text\/event-stream/i.test(String(res.getHeader('content-type') ?? '')),
     cut: () => void res.destroy(),
   };
 }

@@ -11,10 +11,10 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Pair } from './certificate.ts';
 import { limitConnections } from './connections.ts';
-import { connectionFlow } from './flows.ts';
+import { answerOn, connectionFlow } from './flows.ts';
 import { http2Side } from './http2.ts';
 import type { ListenerLimits } from './limits.ts';
-import { refuseUnparsed } from './parser-refusals.ts';
+import { refuseBare, refuseUnparsed } from './parser-refusals.ts';
 import { Stalls } from './stalls.ts';
 
 /** Who answers: the gateway, or whatever a test puts in its place. */
@@ -38,13 +38,17 @@ export interface ListenerOptions {
 
 /** How often connections that became idle are looked for while the listener ends, in ms. */
 const IDLE_LOOK_MS = 200;
+/** How long event streams, WebSockets and connections that ask for nothing go on while the listener ends, in ms. */
+const ENDLESS_MS = 2_000;
 
 export class Listener {
   readonly #server: Server;
   readonly #isSecure: boolean;
   readonly #clock: Clock;
   readonly #stalls: Stalls;
-  readonly #tunnels = new Set<Duplex>();
+  #draining = false;
+  readonly #http1 = new Set<Socket>();
+  /** All of them, before a handshake as well. */
   readonly #sockets = new Set<Socket>();
   readonly #http2: ReturnType<typeof http2Side> | undefined;
 
@@ -52,7 +56,10 @@ export class Listener {
     this.#clock = clock;
     this.#isSecure = pair !== undefined;
     this.#stalls = new Stalls(clock, limits.bodyIdleMs);
-    const onRequest = withinLimits(handlers.onRequest, limits);
+    const onRequest = withinLimits((req, res) => {
+      if (this.#draining) res.shouldKeepAlive = false;
+      handlers.onRequest(req, res);
+    }, limits);
     const options = {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersTimeoutMs,
@@ -96,10 +103,9 @@ export class Listener {
     this.#server.maxHeadersCount = limits.headers + 1;
     this.#server.on('checkContinue', onRequest);
     this.#server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Node forgets a connection that was upgraded: only `close` of the server still waits for it.
-      this.#tunnels.add(socket);
-      socket.once('close', () => this.#tunnels.delete(socket));
-      handlers.onUpgrade(req, socket, head);
+      if (!this.#draining) return handlers.onUpgrade(req, socket, head);
+      socket.on('error', () => socket.destroy());
+      refuseBare(socket, 503);
     });
     this.#server.on('clientError', refuseUnparsed);
     limitConnections(this.#server, { limits, isExempt, clock, log });
@@ -127,20 +133,31 @@ export class Listener {
     }
   }
 
-  /** New connections are refused, running requests finish within `drainMs`, tunnels and idle connections end. */
+  /**
+   * New connections are refused and idle ones end; what ends by itself may do so within `drainMs`, event streams and WebSockets
+   * are broken off after two seconds. Whatever is left then ends.
+   */
   async drain(drainMs: number): Promise<void> {
+    this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const tunnel of this.#tunnels) tunnel.destroy();
     this.#http2?.drain();
-    // A connection that a client keeps alive becomes idle only after its last answer.
+    for (const socket of this.#http1) {
+      const res = answerOn(socket);
+      if (res?.headersSent === false) res.shouldKeepAlive = false;
+    }
+    const begun = this.#clock.now();
     let cancel = (): void => {};
-    const closeIdle = (): void => {
-      this.#server.closeIdleConnections();
-      cancel = this.#clock.after(IDLE_LOOK_MS, closeIdle);
-    };
-    closeIdle();
-    const late = new Promise<void>((resolve) => void this.#clock.after(drainMs, resolve));
-    await Promise.race([closed, late]);
+    const nothingLeft = new Promise<void>((resolve) => {
+      // A connection that a client keeps alive becomes idle only after its last answer.
+      const look = (): void => {
+        this.#server.closeIdleConnections();
+        const passed = this.#clock.now() - begun;
+        if (passed >= drainMs || (passed >= ENDLESS_MS && !this.#stalls.endEndless())) return resolve();
+        cancel = this.#clock.after(IDLE_LOOK_MS, look);
+      };
+      look();
+    });
+    await Promise.race([closed, nothingLeft]);
     cancel();
     this.#end();
   }
@@ -162,8 +179,12 @@ export class Listener {
 
   #watch(socket: Socket): void {
     const flow = connectionFlow(socket);
+    this.#http1.add(socket);
     this.#stalls.watch(flow);
-    socket.once('close', () => this.#stalls.forget(flow));
+    socket.once('close', () => {
+      this.#http1.delete(socket);
+      this.#stalls.forget(flow);
+    });
   }
 }
 

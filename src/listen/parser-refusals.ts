@@ -19,7 +19,11 @@ export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): vo
     socket.destroy();
     return;
   }
-  const status = STATUS_OF.get(error.code ?? '') ?? 400;
+  refuseBare(socket, STATUS_OF.get(error.code ?? '') ?? 400);
+}
+
+/** The last words on a connection. */
+export function refuseBare(socket: Duplex, status: number): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   // A client that never closes its side would keep the socket.
   socket.once('finish', () => socket.destroy());

@@ -1,6 +1,7 @@
 /**
  * Cuts clients off that neither send what they announced nor read what is waiting for them. Only bytes that a client owes count:
- * an application that is silent (event streams, long polls, sockets) or slow to read is never the client's fault.
+ * an application that is silent (event streams, long polls, sockets) or slow to read is never the client's fault, and such
+ * exchanges are cut off only when all of them have to end.
  */
 import type { Clock } from '../clock.ts';
 
@@ -10,6 +11,8 @@ export interface Flow {
   received(): number | undefined;
   /** A figure that changes as the client reads, while something waits to be read; `undefined` when nothing does. */
   taken(): number | undefined;
+  /** Whether something is under way that comes to an end by itself: neither an event stream nor a WebSocket. */
+  hasEnd(): boolean;
   cut(): void;
 }
 
@@ -39,6 +42,16 @@ export class Stalls {
 
   forget(flow: Flow): void {
     this.#flows.delete(flow);
+  }
+
+  /** Cuts off what would never end by itself. @returns whether anything is left. */
+  endEndless(): boolean {
+    for (const flow of this.#flows.keys()) {
+      if (flow.hasEnd()) continue;
+      this.#flows.delete(flow);
+      flow.cut();
+    }
+    return this.#flows.size > 0;
   }
 
   stop(): void {

@@ -177,9 +177,12 @@ describe('signals', () => {
   afterEach(() => gateway.remove());
 
   it('SIGTERM lets a slow download finish, then exits with 0', async () => {
-    gateway = await GatewayProcess.start({ upstream: lucy.url });
+    const probes = await freePort();
+    gateway = await GatewayProcess.start({ upstream: lucy.url, management: `{ host: 127.0.0.1, port: ${probes} }` });
+    const ready = async (): Promise<string> => (await fetch(`http://127.0.0.1:${probes}/readyz`)).text();
     const browser = new FakeBrowser({ origin: gateway.origin, port: gateway.port });
     await logIn(browser);
+    expect(await ready()).toBe('ok\n');
     const cookie = `lucy2fa=${browser.cookie('lucy2fa')}`;
     const url = `${gateway.origin}/admin/download?mb=${MEGABYTES}`;
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -188,6 +191,7 @@ describe('signals', () => {
     expect(answer.statusCode).toBe(200);
     gateway.signal('SIGTERM');
     await gateway.logged(({ event }) => event === 'sys_shutdown');
+    expect(await ready()).toBe('stopping\n');
     // The client reads only now: all that does not fit into the buffers on the way was still to come.
     let received = 0;
     for await (const chunk of answer) received += (chunk as Buffer).length;
@@ -195,11 +199,12 @@ describe('signals', () => {
     expect(await gateway.ended()).toEqual({ code: 0, signal: null });
   });
 
-  it('SIGTERM waits neither for a WebSocket nor for a connection that is kept alive after its last answer', async () => {
+  it('SIGTERM waits neither for a WebSocket, nor an event stream, nor a connection that is kept alive after its last answer', async () => {
     gateway = await GatewayProcess.start({ upstream: lucy.url });
     const browser = new FakeBrowser({ origin: gateway.origin, port: gateway.port });
     await logIn(browser);
-    const [live, kept] = [await RawConnection.open(gateway.port), await RawConnection.open(gateway.port)];
+    const open = () => RawConnection.open(gateway.port);
+    const [live, kept, events, silent] = await Promise.all([open(), open(), open(), open()]);
     const headers: Header[] = [
       ['Host', new URL(gateway.origin).host],
       ['Origin', gateway.origin],
@@ -213,6 +218,8 @@ describe('signals', () => {
     ];
     live.send(rawBytes('GET', '/admin/live', [...headers, ...upgrade]));
     expect((await live.response('GET')).status).toBe(101);
+    events.send(rawBytes('GET', '/admin/events', [...headers, ['Accept', 'text/event-stream']]));
+    await events.readUntil('event: hello');
     kept.send(rawBytes('GET', '/admin/slow?ms=1500', headers));
     await expect.poll(() => kept.received.toString('latin1')).toContain('200 OK');
 
@@ -222,7 +229,7 @@ describe('signals', () => {
     expect(answer.text).toBe('done\n');
     expect(await gateway.ended()).toEqual({ code: 0, signal: null });
     expect(Date.now() - asked).toBeLessThan(8_000);
-    await Promise.all([live.close(), kept.close()]);
+    await Promise.all([live, kept, events, silent].map((one) => one.close()));
   });
 
   it('SIGHUP with a bad file keeps the old configuration and says so; with a good one it is used', async () => {

@@ -13,6 +13,7 @@ export const PAIR: Pair = { cert, key, expires: Date.UTC(2126, 0, 1) };
 export interface FrontParts extends Partial<Omit<ListenerOptions, 'limits'>> {
   readonly limits?: Partial<ListenerLimits>;
   readonly onRequest?: ConstructorParameters<typeof Listener>[0]['onRequest'];
+  readonly onUpgrade?: ConstructorParameters<typeof Listener>[0]['onUpgrade'];
 }
 
 export interface OpenFront {
@@ -25,13 +26,14 @@ export interface OpenFront {
 const open: Listener[] = [];
 
 export async function openFront(parts: FrontParts = {}): Promise<OpenFront> {
-  const { onRequest, limits, ...options } = parts;
+  const { onRequest, onUpgrade, limits, ...options } = parts;
   const clock = new TestClock();
   const logged: Record<string, unknown>[] = [];
   const listener = new Listener(
     {
       onRequest: onRequest ?? ((_req, res) => void res.end('ok')),
-      onUpgrade: (_req, socket) => void socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n'),
+      onUpgrade:
+        onUpgrade ?? ((_req, socket) => void socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n')),
     },
     {
       http2: true,
