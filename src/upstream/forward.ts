@@ -67,7 +67,10 @@ class Exchange implements Sender, Running {
     const { req, res } = this.#forwarding;
     res.on('close', this.#onClientClose);
     // Behind an earlier request of the same connection `res` has no socket yet, and would not hear of its end.
-    if (res.socket === null) req.socket.on('close', this.#onClientClose);
+    if (res.socket === null) {
+      req.socket.setMaxListeners(0); // as many as wait; Node would take eleven for a leak
+      req.socket.on('close', this.#onClientClose);
+    }
     if (res.destroyed || res.socket?.destroyed) {
       this.#stop();
       this.#fail(new UpstreamError('aborted'));
