@@ -5,11 +5,11 @@
 import type { Clock } from './clock.ts';
 import { setAuthyKey } from './config/edit.ts';
 import type { Env, LoadedConfig } from './config/load.ts';
+import { revealed } from './config/secret.ts';
 import { isKnownSharedKey } from './config/shared-key.ts';
 import { checkAuthyKey } from './factors/authy/authy.ts';
 import type { Log } from './log.ts';
 import type { Problem } from './profiles/problem.ts';
-import { authyOptions } from './rules.ts';
 import type { KeyRefusal, KeySettings, KeyState } from './web/web.ts';
 
 export interface KeySettingsParts {
@@ -43,7 +43,7 @@ export function keySettings(parts: KeySettingsParts): KeySettings {
     async check() {
       const settings = authy();
       if (settings === undefined) return { ok: false, reason: 'no-key' };
-      const found = await checkAuthyKey(authyOptions(settings), { clock: parts.clock, log: parts.log });
+      const found = await checkAuthyKey(revealed(settings), { clock: parts.clock, log: parts.log });
       if (!found.ok) return { ok: false, reason: found.reason === 'misconfigured' ? 'rejected' : 'unavailable' };
       return found.name === undefined ? { ok: true } : { ok: true, application: found.name };
     },

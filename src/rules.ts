@@ -3,8 +3,8 @@ import type { Rules } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { adminsOf, levelsOf } from './config/people.ts';
-import type { AuthyOptions } from './factors/authy/options.ts';
-import { buildFactors, type FactorsOptions } from './factors/registry.ts';
+import { revealed } from './config/secret.ts';
+import { buildFactors } from './factors/registry.ts';
 import type { Log } from './log.ts';
 import { parseNetwork } from './request/client.ts';
 
@@ -48,7 +48,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       stepUpMs: sessions.stepUp,
       draftMs: DRAFT_MS,
     },
-    factors: buildFactors(factorOptions(config), needs),
+    factors: buildFactors(revealed(config.factors), needs),
     site: {
       service: config.branding.service,
       publicUrl: publicUrl.origin,
@@ -62,18 +62,4 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
     level: levelsOf(config.policy, profile.identify),
     isAdmin: adminsOf(config.admins, profile.identify),
   };
-}
-
-function factorOptions({ factors }: LoadedConfig['config']): FactorsOptions {
-  const { authy, totp } = factors;
-  return {
-    ...(totp === undefined ? {} : { totp }),
-    ...(authy === undefined ? {} : { authy: authyOptions(authy) }),
-  };
-}
-
-export function authyOptions(authy: NonNullable<LoadedConfig['config']['factors']['authy']>): AuthyOptions {
-  const { apiKey, baseUrl, channels, emailDomain, locale, timeoutMs } = authy;
-  const options = { apiKey: apiKey.reveal(), baseUrl, channels, emailDomain, timeoutMs };
-  return locale === undefined ? options : { ...options, locale };
 }

@@ -1,6 +1,7 @@
 /** The last step of loading: paths made absolute, secrets and files put in, everything frozen. Checks nothing. */
 import { resolve } from 'node:path';
 import { type Config, deepFreeze, type Upstream } from './config.ts';
+import { type AroundAll, completeFactors } from './factors/factors.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { Secret } from './secret.ts';
 import { type ParsedStore, type StoreConfig, serverConfig } from './store.ts';
@@ -8,16 +9,13 @@ import { type ParsedStore, type StoreConfig, serverConfig } from './store.ts';
 export interface Files {
   /** PEM text. */
   readonly ca?: string;
-  readonly authyKey?: Secret;
-  readonly storePassword?: Secret;
+  /** By its place in the file. Absent: not given, or it could not be read. */
+  readonly secret: (path: readonly string[]) => Secret | undefined;
   /** PEM texts. */
   readonly storeTls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
 export function complete(parsed: ParsedConfig, files: Files, folder: string): Config {
-  const { totp, authy } = parsed.factors;
-  const own = new URL(parsed.publicUrl).hostname;
-  const emailDomain = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/i.test(own) ? own : 'localhost';
   const { tls } = parsed.listen;
   return deepFreeze({
     ...parsed,
@@ -28,19 +26,20 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
     upstream: upstreamOf(parsed.upstream, files.ca),
     store: storeOf(parsed.store, files, folder),
     secrets: { keyFile: resolve(folder, parsed.secrets.keyFile) },
-    factors: {
-      ...(totp === false ? {} : { totp: { ...totp, issuer: totp.issuer ?? parsed.branding.service } }),
-      ...(authy === undefined || files.authyKey === undefined
-        ? {}
-        : { authy: { ...authy, apiKey: files.authyKey, emailDomain: authy.emailDomain ?? emailDomain } }),
-    },
+    factors: completeFactors(parsed.factors, aroundOf(parsed, files)),
     policy: { default: parsed.policy.default, users: parsed.policy.users },
   });
 }
 
-function storeOf(parsed: ParsedStore, { storePassword, storeTls }: Files, folder: string): StoreConfig {
+/** What the blocks of the factors may depend on. */
+export function aroundOf(parsed: ParsedConfig, { secret }: Pick<Files, 'secret'>): AroundAll {
+  return { publicUrl: parsed.publicUrl, service: parsed.branding.service, secret };
+}
+
+function storeOf(parsed: ParsedStore, { secret, storeTls }: Files, folder: string): StoreConfig {
   if (parsed.kind === 'lowdb') return { kind: 'lowdb', path: resolve(folder, parsed.path) };
-  const password = storePassword === undefined ? {} : { password: storePassword };
+  const given = secret(['store', 'password']);
+  const password = given === undefined ? {} : { password: given };
   return { kind: 'redis', server: serverConfig(parsed, { tls: storeTls, ...password }), prefix: parsed.prefix };
 }
 

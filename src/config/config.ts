@@ -1,13 +1,8 @@
 /** The configuration as the rest of the gateway gets it: checked, complete, frozen, with secrets that do not print. */
+import type { FactorsConfig } from './factors/factors.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { Secret } from './secret.ts';
 import type { StoreConfig } from './store.ts';
-
-type Authy = Omit<NonNullable<ParsedConfig['factors']['authy']>, 'apiKey' | 'emailDomain'> & {
-  readonly apiKey: Secret;
-  readonly emailDomain: string;
-};
-type Totp = Omit<Exclude<ParsedConfig['factors']['totp'], false>, 'issuer'> & { readonly issuer: string };
 
 /** Without the profile's keys: those are in the compiled profile. */
 export interface Upstream {
@@ -28,7 +23,7 @@ export type Config = DeepReadonly<
   Omit<ParsedConfig, 'upstream' | 'factors' | 'store' | 'policy'> & {
     upstream: Upstream;
     store: StoreConfig;
-    factors: { totp?: Totp; authy?: Authy };
+    factors: FactorsConfig;
     policy: Pick<ParsedConfig['policy'], 'default' | 'users'>;
   }
 >;

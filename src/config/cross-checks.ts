@@ -1,17 +1,10 @@
 /** What no single key can know: keys that contradict each other (errors) and what is allowed but dangerous (warnings). */
 import { hostMatcher } from '../profiles/patterns.ts';
 import type { ProfileData } from '../profiles/schema.ts';
+import { isAnyOn } from './factors/factors.ts';
+import { error, type Remark, warning } from './remark.ts';
 import type { ParsedConfig } from './schema.ts';
 import { checkStore } from './store.ts';
-
-export interface Remark {
-  readonly path: readonly PropertyKey[];
-  readonly rule: string;
-  readonly severity: 'error' | 'warning';
-}
-
-const error = (path: readonly PropertyKey[], rule: string): Remark => ({ path, rule, severity: 'error' });
-const warning = (path: readonly PropertyKey[], rule: string): Remark => ({ path, rule, severity: 'warning' });
 
 export function crossCheck(config: ParsedConfig): readonly Remark[] {
   const { upstream, sessions, limits, policy, factors } = config;
@@ -51,7 +44,7 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
     remarks.push(error(['limits', 'sends', 'perHour'], 'must not be more than limits.sends.perDay'));
   }
   const levels = [policy.default, ...Object.values(policy.users)];
-  if (factors.totp === false && factors.authy?.apiKey === undefined) {
+  if (!isAnyOn(factors)) {
     if (levels.includes('required')) {
       remarks.push(error(['policy'], 'requires a second factor, but every factor is off: nobody could sign in'));
     } else {

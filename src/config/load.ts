@@ -12,13 +12,14 @@ import { inOrder, type Problem } from '../profiles/problem.ts';
 import type { Profile } from '../profiles/profile.ts';
 import type { ProfileData } from '../profiles/schema.ts';
 import { Source } from '../profiles/source.ts';
-import { complete, type Files } from './complete.ts';
+import { aroundOf, complete, type Files } from './complete.ts';
 import type { Config } from './config.ts';
-import { checkAgainstProfile, crossCheck, type Remark } from './cross-checks.ts';
+import { checkAgainstProfile, crossCheck } from './cross-checks.ts';
+import { checkFactors, type SecretAt, secretsOf } from './factors/factors.ts';
 import { configJsonSchema, OVERRIDE_KEYS } from './json-schema.ts';
+import { error, type Remark, warning } from './remark.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
 import { readSecret, type Secret } from './secret.ts';
-import { isKnownSharedKey } from './shared-key.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -82,6 +83,7 @@ export async function checkConfig(text: string, path: string, env: Env): Promise
   if (profile?.ok === true) add(checkAgainstProfile(config, profile.data));
   const files = await readFiles(config, env, folder);
   add(files.remarks);
+  add(checkFactors(config.factors, aroundOf(config, files)));
   add(await checkKeyFile(config, path));
   if (profile?.ok !== true || problems.some(({ severity }) => severity === 'error')) {
     return { ok: false, problems: inOrder(problems) };
@@ -134,85 +136,43 @@ async function readFiles(config: ParsedConfig, env: Env, folder: string): Promis
     try {
       return await readFile(resolve(folder, file), 'utf8');
     } catch {
-      remarks.push({ path, rule: `the file ${resolve(folder, file)} cannot be read`, severity: 'error' });
+      remarks.push(error(path, `the file ${resolve(folder, file)} cannot be read`));
       return undefined;
     }
   };
   const ca = await text(['upstream', 'ca'], config.upstream.ca);
   if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
-    remarks.push({
-      path: ['upstream', 'ca'],
-      rule: 'there is no certificate in PEM form in the file',
-      severity: 'error',
-    });
+    remarks.push(error(['upstream', 'ca'], 'there is no certificate in PEM form in the file'));
   }
   await text(['listen', 'tls', 'cert'], config.listen.tls?.cert);
   await text(['listen', 'tls', 'key'], config.listen.tls?.key);
-  const authyKey = await authyKeyOf(config, env, folder, remarks);
-  const { password, tls } = config.store;
   const storeTls: { ca?: string; cert?: string; key?: string } = {};
   for (const name of ['ca', 'cert', 'key'] as const) {
-    const pem = await text(['store', 'tls', name], tls?.[name]);
+    const pem = await text(['store', 'tls', name], config.store.tls?.[name]);
     if (pem !== undefined) storeTls[name] = pem;
   }
-  const stored = password === undefined ? undefined : await readSecret(password, env, folder);
-  if (stored !== undefined && 'trouble' in stored) {
-    remarks.push({ path: ['store', 'password'], rule: stored.trouble, severity: 'error' });
+  const secrets = new Map<string, Secret>();
+  for (const { path, ref } of secretsIn(config)) {
+    const read = await readSecret(ref, env, folder);
+    if ('trouble' in read) remarks.push(error(path, read.trouble));
+    else secrets.set(path.join('.'), read.secret);
   }
   return {
     remarks,
     storeTls,
+    secret: (path) => secrets.get(path.join('.')),
     ...(ca === undefined ? {} : { ca }),
-    ...(authyKey === undefined ? {} : { authyKey }),
-    ...(stored !== undefined && 'secret' in stored ? { storePassword: stored.secret } : {}),
   };
 }
 
-async function authyKeyOf(
-  config: ParsedConfig,
-  env: Env,
-  folder: string,
-  remarks: Remark[],
-): Promise<Secret | undefined> {
-  const { authy } = config.factors;
-  if (authy?.apiKey === undefined) return undefined;
-  const path = ['factors', 'authy', 'apiKey'];
-  const read = await readSecret(authy.apiKey, env, folder);
-  if ('trouble' in read) {
-    remarks.push({ path, rule: read.trouble, severity: 'error' });
-    return undefined;
-  }
-  const key = read.secret.reveal();
-  if (!/^[\x21-\x7e]{1,200}$/.test(key)) {
-    remarks.push({
-      path,
-      rule: 'no key looks like this: it has blanks, or characters that no key has',
-      severity: 'error',
-    });
-  }
-  if (!isKnownSharedKey(key)) return read.secret;
-  remarks.push(
-    authy.insecureSharedKey
-      ? {
-          path,
-          rule: 'this is the published key: its owner learns e-mail addresses, phone numbers and login times. Use a key of your own',
-          severity: 'warning',
-        }
-      : {
-          path,
-          rule: 'this is the published key, which is for test systems only; set insecureSharedKey: true to use it all the same',
-          severity: 'error',
-        },
-  );
-  return read.secret;
+/** Every secret that the file gives, in whatever way. */
+function secretsIn({ factors, store }: ParsedConfig): readonly SecretAt[] {
+  const { password } = store;
+  return [...secretsOf(factors), ...(password === undefined ? [] : [{ path: ['store', 'password'], ref: password }])];
 }
 
 async function checkKeyFile(config: ParsedConfig, path: string): Promise<readonly Remark[]> {
-  const given = [
-    [['factors', 'authy', 'apiKey'], config.factors.authy?.apiKey],
-    [['store', 'password'], config.store.password],
-  ] as const;
-  const written = given.filter(([, secret]) => typeof secret === 'string');
+  const written = secretsIn(config).filter(({ ref }) => typeof ref === 'string');
   if (written.length === 0) return [];
   const mode = await stat(path).then(
     (found) => found.mode,
@@ -220,16 +180,16 @@ async function checkKeyFile(config: ParsedConfig, path: string): Promise<readonl
   );
   if ((mode & 0o044) === 0) return [];
   const rule = 'the key stands in a file that other accounts of this machine can read; chmod 600, or use { file: … }';
-  return written.map(([at]) => ({ path: at, rule, severity: 'warning' }));
+  return written.map(({ path: at }) => warning(at, rule));
 }
 
 function checkNames(config: ParsedConfig, profile: Profile): readonly Remark[] {
   const rule = 'cannot be the name of an account';
   const admins = config.admins.flatMap((name, i): Remark[] =>
-    profile.identify(name) === undefined ? [{ path: ['admins', i], rule, severity: 'error' }] : [],
+    profile.identify(name) === undefined ? [error(['admins', i], rule)] : [],
   );
   const users = Object.keys(config.policy.users).flatMap((name): Remark[] =>
-    profile.identify(name) === undefined ? [{ path: ['policy', 'users', name], rule, severity: 'error' }] : [],
+    profile.identify(name) === undefined ? [error(['policy', 'users', name], rule)] : [],
   );
   return [...admins, ...users];
 }

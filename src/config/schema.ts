@@ -7,19 +7,9 @@ import { cidr } from '../profiles/checks.ts';
 import { overrideSchemas } from '../profiles/json-schema.ts';
 import { canonicalTarget, isRefused } from '../profiles/path.ts';
 import { duration, time } from './durations.ts';
-import { secretRef } from './secret.ts';
+import { factorsSchema } from './factors/factors.ts';
+import { policySchema } from './policy.ts';
 import { storeSchema } from './store.ts';
-
-const LATER = 'is not available in this version';
-
-/** A key of the contract that this version does not have: it is an error, not a setting that is silently ignored. */
-function later(name: string) {
-  return z
-    .unknown()
-    .refine((value) => value === undefined, `${name} ${LATER}`)
-    .optional()
-    .describe('Not available in this version.');
-}
 
 const port = z.int().min(0).max(65_535);
 const path = z.string().min(1);
@@ -116,105 +106,6 @@ const upstream = z.strictObject({
     .default(1_024)
     .describe('Most requests that wait for a connection; more are answered with 503 and Retry-After.'),
   ...overrides,
-});
-
-const authy = z.strictObject({
-  apiKey: secretRef
-    .nullish()
-    .transform((ref) => ref ?? undefined)
-    .describe('The API key of your own Authy application. Without it Authy is off and nothing is sent to anybody.'),
-  baseUrl: z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
-      'an address: https://api.authy.com',
-    )
-    .default('https://api.authy.com')
-    .describe('Address of the service.'),
-  insecureSharedKey: z
-    .boolean()
-    .default(false)
-    .describe(
-      'Allows the key that a vendor once published: its owner gets e-mail addresses, phone numbers and login times. Test systems only.',
-    ),
-  locale: z
-    .string()
-    .regex(/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/, 'a language tag: de, pt-BR')
-    .optional()
-    .describe('Language of texts and calls; the choice of the service without it.'),
-  emailDomain: z
-    .string()
-    .regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/i, 'a domain name: example.com')
-    .optional()
-    .describe(
-      'Makes an e-mail address of an account name that is none, because Authy wants one. The host of publicUrl without it.',
-    ),
-  channels: z
-    .array(z.enum(['sms', 'call']))
-    .default(['sms', 'call'])
-    .describe('Ways in which a code may be sent on request. An empty list: only the app.'),
-  timeoutMs: z
-    .int()
-    .min(500)
-    .max(60_000)
-    .default(5_000)
-    .describe('For one whole call to the service, in milliseconds.'),
-});
-
-const totp = z.strictObject({
-  issuer: z
-    .string()
-    .min(1)
-    .max(100)
-    .refine((text) => !text.includes(':'), 'no colon: apps cut the name there')
-    .optional()
-    .describe('Name under which apps list the account; branding.service without it.'),
-  digits: z
-    .union([z.literal(6), z.literal(8)])
-    .default(6)
-    .describe('Digits of a code. Several apps ignore 8 and show 6; changing it later spoils what is enrolled.'),
-  skew: z
-    .union([z.literal(0), z.literal(1)])
-    .default(1)
-    .describe('Steps of 30 seconds that a clock may be off, each way. 0 refuses people whose phone is a little late.'),
-});
-
-const factors = z.strictObject({
-  totp: z
-    .union([z.literal(false), totp])
-    .prefault({})
-    .describe('Codes from an authenticator app, without any outside service. On by default; false switches it off.'),
-  authy: authy.optional().describe('Authy (Twilio): codes from its app, by text, by call.'),
-  verify: later('verify'),
-  email: later('email'),
-  passkey: later('passkey'),
-  recovery: later('recovery'),
-});
-
-const level = z.enum(['off', 'optional', 'required']);
-
-const policy = z.strictObject({
-  default: level
-    .default('optional')
-    .describe(
-      'off: never asked. optional: asked once a person has enrolled. required: who has no factor enrols at the next login.',
-    ),
-  users: z
-    .record(z.string().min(1), level)
-    .default({})
-    .describe(
-      'Levels of single identities or patterns (`*@example.com`). A name as such goes first, then patterns in order.',
-    ),
-  graceUntil: later('graceUntil'),
-  trustedBrowser: z
-    .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0).describe('0 is off.') })
-    .optional()
-    .describe('Only off (days: 0) in this version.'),
-  stepUp: z
-    .array(z.unknown())
-    .max(0, `step-up routes: ${LATER}`)
-    .optional()
-    .describe('Only an empty list in this version.'),
 });
 
 const count = (most: number) => z.int().min(1).max(most);
@@ -338,8 +229,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('The gateway’s own keys.'),
-  factors: factors.prefault({}).describe('Kinds of proof.'),
-  policy: policy.prefault({}).describe('Who is asked for a second factor.'),
+  factors: factorsSchema.prefault({}).describe('Kinds of proof.'),
+  policy: policySchema.prefault({}).describe('Who is asked for a second factor.'),
   limits: limits.prefault({}).describe('Budgets against guessing, spending and flooding.'),
   sessions: sessions.prefault({}).describe('How long sessions live.'),
   admins: z

@@ -24,6 +24,26 @@ export class Secret {
   }
 }
 
+/** The same with its secrets as texts: for what is built with them, never for what is kept or shown. */
+export type Revealed<T> = T extends Secret
+  ? string
+  : T extends readonly (infer Item)[]
+    ? readonly Revealed<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: Revealed<T[Key]> }
+      : T;
+
+export function revealed<T>(value: T): Revealed<T> {
+  return revealedOf(value) as Revealed<T>;
+}
+
+function revealedOf(value: unknown): unknown {
+  if (value instanceof Secret) return value.reveal();
+  if (Array.isArray(value)) return value.map(revealedOf);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revealedOf(inner)]));
+}
+
 export type SecretRef = string | { readonly env: string } | { readonly file: string };
 
 export const secretRef = z.union([

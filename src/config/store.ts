@@ -1,7 +1,7 @@
 /** The block `store`: the folder of the embedded store, or how a Redis or Valkey server is reached. Opens nothing. */
 import { z } from 'zod';
-import type { Remark } from './cross-checks.ts';
 import { duration } from './durations.ts';
+import type { Remark } from './remark.ts';
 import { type Secret, secretRef } from './secret.ts';
 
 const path = z.string().min(1);

@@ -143,6 +143,7 @@ describe('single mistakes', () => {
     [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify: verify is not available in this version$/m],
     [`${BASE}factors: { passkey: {} }\n`, /passkey is not available in this version/],
     [`${BASE}factors: { recovery: { codes: 10 } }\n`, /recovery is not available in this version/],
+    [`${BASE}factors: { sms: { url: a } }\n`, /sms is not available in this version/],
     [`${BASE}factors: { email: { from: a } }\n`, /email is not available in this version/],
     [`${BASE}factors: { totp: { digits: 7 } }\n`, /factors\.totp\.digits: must be 6 or 8$/],
     [`${BASE}factors: { totp: yes }\n`, /factors\.totp: must be false or a block of keys$/],
