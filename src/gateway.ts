@@ -106,7 +106,7 @@ export class Gateway {
     if (cookies.duplicated) this.#parts.log.warn('session_cookie_duplicated', { client: scope.client });
     const ownPath = ownPathOf(scope, settings.gatewayPath);
     const arrival = { req, res, scope, settings, cookies };
-    const found = this.#parts.sessions.find(cookies.id, ownPath !== undefined || !isSafe(req.method ?? ''));
+    const found = this.#parts.sessions.find(cookies.key, ownPath !== undefined || !isSafe(req.method ?? ''));
     if (found instanceof Promise) return found.then((session) => this.#known(arrival, session, ownPath));
     return this.#known(arrival, found, ownPath);
   }
@@ -145,7 +145,7 @@ export class Gateway {
     start: BodyStart,
   ): Promise<void> | void {
     if (session?.stale !== true) return this.#ask(arrival, session, query, start);
-    const found = this.#parts.sessions.find(arrival.cookies.id, true);
+    const found = this.#parts.sessions.find(arrival.cookies.key, true);
     if (found instanceof Promise) return found.then((now) => this.#ask(arrival, now, query, start));
     return this.#ask(arrival, found, query, start);
   }

@@ -44,7 +44,7 @@ export class Upgrades {
     if (origin !== undefined && origin !== publicUrl.origin) return refuseUpgrade(socket, 403, this.#parts.clock);
     const cookies = cookiesOf(req, scope, profile, this.#parts.cookieName);
     // Asked for anew where others could have ended it, since it stays open; and no activity, for the same reason.
-    const session = await this.#parts.sessions.find(cookies.id, true);
+    const session = await this.#parts.sessions.find(cookies.key, true);
     if (socket.destroyed) return;
     const query = queryFields(scope.target.query);
     if (query.truncated || query.names().some((name) => profile.isForbiddenInQuery(name)))

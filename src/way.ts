@@ -102,12 +102,33 @@ export function pageOf(page: GateTarget, settings: Settings): string {
   return `${settings.gatewayPath}/${page === 'challenge' ? 'challenge' : 'account'}`;
 }
 
-/** Our cookie and the readable ones. A public host is another site to the browser; a session of ours has no business there. */
+/** The last Cookie line of a connection and what was read in it: browsers send the same one with every request. */
+interface LastCookies {
+  readonly line: string;
+  readonly profile: Profile;
+  readonly onPublicHost: boolean;
+  readonly cookies: SentCookies;
+}
+
+const lastOf = new WeakMap<object, LastCookies>();
+
+/** Our cookie and the readable ones. */
 export function cookiesOf(req: IncomingMessage, scope: Scope, profile: Profile, cookieName: string): SentCookies {
+  const line = req.headers.cookie ?? '';
+  const { onPublicHost } = scope;
+  const last = lastOf.get(req.socket);
+  if (last?.line === line && last.profile === profile && last.onPublicHost === onPublicHost) return last.cookies;
+  const cookies = freshCookiesOf(req, scope, profile, cookieName);
+  lastOf.set(req.socket, { line, profile, onPublicHost, cookies });
+  return cookies;
+}
+
+/** A public host is another site to the browser; a session of ours has no business there. */
+function freshCookiesOf(req: IncomingMessage, scope: Scope, profile: Profile, cookieName: string): SentCookies {
   const isReadable = (name: string, value: string): boolean =>
     scope.onPublicHost || (profile.isReadable(name) && !mayHideAnother(value));
   const cookies = readCookies(req.headers.cookie, cookieName, isReadable);
-  return scope.onPublicHost ? { ...cookies, id: undefined } : cookies;
+  return scope.onPublicHost ? { ...cookies, key: undefined } : cookies;
 }
 
 export interface HeaderNeeds {

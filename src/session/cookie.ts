@@ -9,8 +9,8 @@ import { hash } from 'node:crypto';
 const SESSION_ID = /^[A-Za-z0-9_-]{43}$/;
 
 export interface SentCookies {
-  /** Our session id, well-formed; `undefined` when absent, malformed or sent twice. */
-  readonly id: string | undefined;
+  /** By which the store knows our session id; `undefined` when that is absent, malformed or sent twice. */
+  readonly key: string | undefined;
   /** A cookie of our name came twice: somebody may be tossing cookies from a sibling host. */
   readonly duplicated: boolean;
   /** What {@link rememberWish} gave the browser, as it came back. */
@@ -66,7 +66,8 @@ export function readCookies(
     start = end + 1;
   }
   const duplicated = seen > 1;
-  return { id: duplicated ? undefined : id, duplicated, wish, readable };
+  const key = duplicated || id === undefined ? undefined : sessionKey(id);
+  return { key, duplicated, wish, readable };
 }
 
 /**
@@ -78,7 +79,7 @@ export function mayHideAnother(value: string): boolean {
   return comma !== -1 && value.includes('=', comma);
 }
 
-const NOTHING: SentCookies = { id: undefined, duplicated: false, wish: undefined, readable: undefined };
+const NOTHING: SentCookies = { key: undefined, duplicated: false, wish: undefined, readable: undefined };
 
 /** `Set-Cookie` for a new session id. A session cookie: it ends with the browser, the server ends it earlier. */
 export function setOwnCookie(ownName: string, id: string): string {

@@ -66,31 +66,21 @@ export class Sessions {
   }
 
   /**
-   * The session of an id. Waits only when the store is shared and has to be asked: always when `fresh` is wanted, and for
-   * everything but a verified session that this process knows.
+   * The session of a key, which is the hash of what the browser sent. Waits only when the store is shared and has to be asked:
+   * always when `fresh` is wanted, and for everything but a verified session that this process knows.
    * @throws StoreError (the promise) when it cannot be asked
    */
-  find(id: string | undefined, fresh: boolean): LiveSession | undefined | Promise<LiveSession | undefined> {
-    if (id === undefined) return undefined;
-    if (this.#following === undefined) return this.peek(id);
-    const key = sessionKey(id);
+  find(key: string | undefined, fresh: boolean): LiveSession | undefined | Promise<LiveSession | undefined> {
+    if (key === undefined || this.#following === undefined) return this.peek(key);
     const session = this.#held.get(key);
     const isGood = !fresh && session !== undefined && this.#following.isCurrent(session);
     if (isGood && this.#over(session, this.#options.clock.now()) === undefined) return session;
     return this.#asked(this.#following, key);
   }
 
-  /** The session of an id as far as this process knows, without asking anybody. */
-  peek(id: string | undefined): LiveSession | undefined {
-    return id === undefined ? undefined : this.#current(sessionKey(id));
-  }
-
-  /** The same for a key. */
-  byKey(key: string): LiveSession | undefined {
-    return this.#current(key);
-  }
-
-  #current(key: string): LiveSession | undefined {
+  /** The session of a key as far as this process knows, without asking anybody. */
+  peek(key: string | undefined): LiveSession | undefined {
+    if (key === undefined) return undefined;
     let session = this.#held.get(key);
     if (session === undefined) {
       if (this.#ending.has(key)) return undefined;

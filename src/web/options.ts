@@ -9,7 +9,7 @@ import type { KeySettings, Site } from './web.ts';
 export interface WebOptions {
   readonly ceremonies: Ceremonies;
   /** Only for what pages remember between two requests; rights change in the ceremonies. */
-  readonly sessions: Pick<Sessions, 'byKey' | 'setPage' | 'settled'>;
+  readonly sessions: Pick<Sessions, 'peek' | 'setPage' | 'settled'>;
   readonly key: KeySettings;
   readonly site: () => Site;
   /** From `cookieNameFor(publicUrl)`. */

@@ -78,16 +78,16 @@ export function pageMemory(app: unknown, options: Pick<WebOptions, 'sessions'>):
       externalKey: { get: keyOf, set: () => undefined },
       genid: keyOf, // for a page that remembers nothing yet
       store: {
-        get: async (key) => options.sessions.byKey(key)?.record.page,
+        get: async (key) => options.sessions.peek(key)?.record.page,
         set: async (key, page: { readonly [name: string]: Json }) => {
-          const session = options.sessions.byKey(key);
+          const session = options.sessions.peek(key);
           if (session === undefined) return;
           const isEmpty = page['notice'] === undefined && page['dispatch'] === undefined;
           options.sessions.setPage(session, isEmpty ? undefined : page);
           await options.sessions.settled(session);
         },
         destroy: async (key) => {
-          const session = options.sessions.byKey(key);
+          const session = options.sessions.peek(key);
           if (session !== undefined) options.sessions.setPage(session, undefined);
         },
       },

@@ -1,8 +1,8 @@
 /** Attacks 19 to 27: what a Cookie header can say, what reaches the application of it, and what comes back. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeBrowser } from '../fakes/browser.ts';
-import type { Header } from '../fakes/raw-http.ts';
-import { cookieOf, raw, signIn } from './attack-steps.ts';
+import { type Header, RawConnection, rawBytes } from '../fakes/raw-http.ts';
+import { cookieOf, raw, signIn, withHost } from './attack-steps.ts';
 import { ALICE, Harness } from './harness.ts';
 import { expectNothingLeaked, pathsSince } from './witness.ts';
 
@@ -99,6 +99,28 @@ describe('cookies of the application, brought by a browser', () => {
     expect(pathsSince(h, before)).toEqual([]);
     expect(h.logged.join('')).toContain('session_cookie_duplicated');
     expect((await verified.get('/admin')).html).toContain(h.app.secretOf(ALICE.email));
+  });
+
+  it('is asked for with every request of a connection: whoever shares one shares no session', async () => {
+    const connection = await RawConnection.open(h.port);
+    const ask = async (cookie: string) => {
+      connection.send(rawBytes('GET', '/admin', withHost(h, [['Cookie', cookie], html])));
+      return connection.response('GET');
+    };
+    const secret = h.app.secretOf(ALICE.email);
+    const alice = cookieOf(verified);
+    for (const [cookie, isAlice] of [
+      [alice, true],
+      [alice, true],
+      ['language=en', false],
+      [`${alice}x`, false],
+      [alice, true],
+    ] as const) {
+      expect((await ask(cookie)).text.includes(secret), cookie).toBe(isAlice);
+    }
+    await h.assembled.sessions.endAll(ALICE.email as never, 'revoked');
+    expect((await ask(alice)).text).not.toContain(secret);
+    connection.destroy();
   });
 
   it.each<[string, (id: string) => string]>([

@@ -2,7 +2,9 @@
  * Attack 93: two sessions, one of them ended. However a session ends, the old id is dead here, the application's session is
  * dead there, and whoever held a copy of either gets nothing.
  */
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sessionKey } from '../../src/session/cookie.ts';
 import type { FakeBrowser } from '../fakes/browser.ts';
 import { rawBytes, rawRequest } from '../fakes/raw-http.ts';
 import { cookieOf, expectNothingOf, raw, signIn, upToThePrompt } from './attack-steps.ts';
@@ -178,7 +180,7 @@ describe('93: replay', () => {
       ['Connection', 'close'],
     ]);
     expect(prompt.text).not.toContain(ALICE.email);
-    expect(h.assembled.sessions.peek(pending.replace('lucy2fa=', ''))).toBeUndefined();
+    expect(h.assembled.sessions.peek(sessionKey(pending.replace('lucy2fa=', '')))).toBeUndefined();
   });
 
   it('93: the application’s own session id, brought by a browser, is nothing to us', async () => {

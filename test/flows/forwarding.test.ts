@@ -1,9 +1,11 @@
 /** What the application and its people notice of the gateway once somebody is verified: nothing. */
+
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { downloadBytes } from '../../src/demo/stand-in-lucy/transfers.ts';
 import type { Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
+import { sessionKey } from '../../src/session/cookie.ts';
 import type { FakeBrowser } from '../fakes/browser.ts';
 import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { cookieOf, hostOf, raw, signIn, withHost } from './attack-steps.ts';
@@ -162,7 +164,7 @@ describe('an answer that is under way when a fresh proof is asked for', () => {
       ['Connection', 'close'],
     ]);
     await expect.poll(() => small.later.length).toBe(1);
-    const session = h.assembled.sessions.peek(browser.cookie('lucy2fa'));
+    const session = h.assembled.sessions.peek(sessionKey(browser.cookie('lucy2fa') ?? ''));
     if (session === undefined) throw new Error('nobody is signed in');
     const login = {
       id: 'step' as LoginId,
@@ -183,7 +185,7 @@ describe('an answer that is under way when a fresh proof is asked for', () => {
       ['Connection', 'close'],
     ]).catch((error: Error) => error);
     await expect.poll(() => small.later.length).toBe(1);
-    const session = h.assembled.sessions.peek(browser.cookie('lucy2fa'));
+    const session = h.assembled.sessions.peek(sessionKey(browser.cookie('lucy2fa') ?? ''));
     if (session === undefined) throw new Error('nobody is signed in');
     await h.assembled.sessions.transition(session, { type: 'dropped' });
     small.later.pop()?.();

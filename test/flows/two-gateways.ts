@@ -1,6 +1,8 @@
 /** What must hold when two gateways share one store, whatever kind of store it is; each kind runs this. */
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Assembled } from '../../src/assemble.ts';
+import { sessionKey } from '../../src/session/cookie.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { TestClock } from '../fakes/clock.ts';
 import { askForSocket, BOBS_SECRET, cookieOf, expectNoAppSession, raw, signIn, upToThePrompt } from './attack-steps.ts';
@@ -26,7 +28,7 @@ function formOf(who: typeof ALICE, hidden: Readonly<Record<string, string>>): Re
 
 /** A fresh proof of Bob's through this gateway. @returns the Cookie line with his new id */
 async function proveAgain(gateway: Assembled | undefined, id: string | undefined): Promise<string> {
-  const session = await gateway?.sessions.find(id, true);
+  const session = await gateway?.sessions.find(sessionKey(id ?? ''), true);
   if (gateway === undefined || session === undefined) throw new Error('nobody has this id');
   const login = { id: 'again' as never, identity: BOB.email as never, acceptedAt: 0, returnTo: '/' as never };
   await gateway.sessions.transition(session, {

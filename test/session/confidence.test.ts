@@ -57,7 +57,7 @@ describe('a session that may have changed hands in the application', () => {
       });
     })();
     expect(session.confidence.unconfirmed).toBe(false);
-    expect(open().byKey(session.key)?.confidence.unconfirmed).toBe(true);
+    expect(open().peek(session.key)?.confidence.unconfirmed).toBe(true);
   });
 });
 
@@ -73,8 +73,8 @@ describe('after a crash between a change of factors and the end of the sessions'
     const after = await signIn(2);
     const restarted = open();
     await restarted.endOutdated(async () => 2);
-    expect(restarted.byKey(before)).toBeUndefined();
-    expect(restarted.byKey(after)).toBeDefined();
+    expect(restarted.peek(before)).toBeUndefined();
+    expect(restarted.peek(after)).toBeDefined();
   });
 });
 
@@ -90,7 +90,7 @@ it('a fresh proof does not make a session live longer than a login may', async (
   await sessions.transition(session, { type: 'step-up-asked', login: login('second') });
   const proof = { loginId: 'second' as LoginId, identity, factor: 'totp' as const, at: clock.now() };
   const { session: heir } = await sessions.transition(session, { type: 'factor-proved', proof });
-  expect(sessions.byKey(heir.key)).toBe(heir);
+  expect(sessions.peek(heir.key)).toBe(heir);
   clock.advance(200_000);
-  expect(sessions.byKey(heir.key)).toBeUndefined();
+  expect(sessions.peek(heir.key)).toBeUndefined();
 });

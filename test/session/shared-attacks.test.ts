@@ -2,9 +2,11 @@
  * What somebody with one session can try against processes that share a store: keep a dead session alive by keeping them busy,
  * and let a request out of which the others never hear.
  */
+
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../src/gate/session.ts';
 import type { Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
+import { sessionKey } from '../../src/session/cookie.ts';
 import type { SessionLimits } from '../../src/session/limits.ts';
 import type { LiveSession } from '../../src/session/live.ts';
 import { type Issued, SessionGone, Sessions } from '../../src/session/sessions.ts';
@@ -52,7 +54,7 @@ async function loggedIn(at: Sessions): Promise<Issued & { id: string }> {
 }
 
 async function foundBy(sessions: Sessions, id: string): Promise<LiveSession> {
-  const found = await sessions.find(id, true);
+  const found = await sessions.find(sessionKey(id), true);
   if (found === undefined) throw new Error('nobody has this id');
   return found;
 }
@@ -84,7 +86,7 @@ describe('a process that is kept busy with writes', () => {
     const release = heldWrites(stores.b);
     b.setPage(there, { notice: 'one of many' });
     await a.end(session, 'revoked');
-    expect(await b.find(id, true)).toBeUndefined();
+    expect(await b.find(sessionKey(id), true)).toBeUndefined();
     expect(there.ended).toBe(true);
     release();
   });
@@ -92,10 +94,10 @@ describe('a process that is kept busy with writes', () => {
   it('does not forget a session that it is just making', async () => {
     const release = heldWrites(stores.a);
     const { id, session } = a.create();
-    expect(await a.find(id, true)).toBe(session);
+    expect(await a.find(sessionKey(id ?? ''), true)).toBe(session);
     release();
     await a.settled(session);
-    expect(await a.find(id, true)).toBe(session);
+    expect(await a.find(sessionKey(id ?? ''), true)).toBe(session);
   });
 
   it('sees that the rights fell, whatever change of its own is under way', async () => {
@@ -105,7 +107,7 @@ describe('a process that is kept busy with writes', () => {
     const release = heldWrites(stores.b);
     const changes = [b.transition(there, stepUp()), b.transition(there, { type: 'step-up-cancelled' })];
     await a.transition(session, { type: 'dropped' });
-    expect((await b.find(id, true))?.session.state).not.toBe('verified');
+    expect((await b.find(sessionKey(id), true))?.session.state).not.toBe('verified');
     expect(there.stillVerified(version)).toBe(false);
     release();
     expect((await Promise.allSettled(changes)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
@@ -143,8 +145,8 @@ describe('a process that is kept busy with writes', () => {
         await a.settled(session);
       } else if (reads === 5) await a.end(session, 'revoked');
     };
-    await b.find(id, false);
-    expect(await b.find(id, false)).toBeUndefined();
+    await b.find(sessionKey(id), false);
+    expect(await b.find(sessionKey(id), false)).toBeUndefined();
   });
 });
 

@@ -67,7 +67,7 @@ async function loggedIn(at: Sessions, standing: 'pass' | 'challenge' = 'pass'): 
 }
 
 async function foundBy(sessions: Sessions, id: string): Promise<LiveSession> {
-  const found = await sessions.find(id, false);
+  const found = await sessions.find(sessionKey(id), false);
   if (found === undefined) throw new Error('nobody has this id');
   return found;
 }
@@ -91,17 +91,17 @@ describe('finding', () => {
     const { id } = await loggedIn(a);
     expect((await foundBy(b, id)).session).toMatchObject({ state: 'verified', identity: ALICE });
     const { reads } = stores.b;
-    expect(b.find(id, false)).not.toBeInstanceOf(Promise);
+    expect(b.find(sessionKey(id), false)).not.toBeInstanceOf(Promise);
     expect(stores.b.reads).toBe(reads);
-    await b.find(id, true);
+    await b.find(sessionKey(id), true);
     expect(stores.b.reads).toBe(reads + 1);
   });
 
   it('a session that is not verified is asked for each time', async () => {
     const { id } = await loggedIn(a, 'challenge');
     await foundBy(b, id);
-    expect(b.find(id, false)).toBeInstanceOf(Promise);
-    expect(a.find(id, false)).toBeInstanceOf(Promise);
+    expect(b.find(sessionKey(id), false)).toBeInstanceOf(Promise);
+    expect(a.find(sessionKey(id), false)).toBeInstanceOf(Promise);
   });
 
   it('a session that the application may have passed on elsewhere begins with a doubt', async () => {
@@ -114,10 +114,10 @@ describe('finding', () => {
     const { id } = await loggedIn(a);
     await foundBy(b, id);
     stores.b.heard = false;
-    expect(b.find(id, false)).toBeInstanceOf(Promise);
+    expect(b.find(sessionKey(id), false)).toBeInstanceOf(Promise);
     shared.down = true;
-    await expect(b.find(id, false)).rejects.toBeInstanceOf(StoreError);
-    await expect(a.find(id, false)).rejects.toBeInstanceOf(StoreError);
+    await expect(b.find(sessionKey(id), false)).rejects.toBeInstanceOf(StoreError);
+    await expect(a.find(sessionKey(id), false)).rejects.toBeInstanceOf(StoreError);
     shared.down = false;
     stores.b.reconnect();
     expect((await foundBy(b, id)).session.state).toBe('verified');
@@ -129,8 +129,8 @@ describe('finding', () => {
       stores.b.beforeAnswer = async () => {};
       await a.end(session, 'logout');
     };
-    expect(await b.find(id, false)).toBeUndefined();
-    expect(b.byKey(sessionKey(id))).toBeUndefined();
+    expect(await b.find(sessionKey(id), false)).toBeUndefined();
+    expect(b.peek(sessionKey(id))).toBeUndefined();
   });
 });
 
@@ -140,13 +140,13 @@ describe('an end', () => {
     let ending: Promise<void> | undefined;
     stores.a.beforeAnswer = async () => {
       stores.a.beforeAnswer = async () => {};
-      const session = await a.find(id, true);
+      const session = await a.find(sessionKey(id), true);
       if (session !== undefined) ending = a.end(session, 'logout');
     };
-    expect(await a.find(id, false)).toBeUndefined();
+    expect(await a.find(sessionKey(id), false)).toBeUndefined();
     await ending;
-    expect(a.byKey(sessionKey(id))).toBeUndefined();
-    expect(await a.find(id, false)).toBeUndefined();
+    expect(a.peek(sessionKey(id))).toBeUndefined();
+    expect(await a.find(sessionKey(id), false)).toBeUndefined();
   });
 
   it('between the look and the moment that something runs for it ends that too', async () => {
@@ -168,7 +168,7 @@ describe('an end', () => {
     await calm();
     expect(socket.aborts).toBe(1);
     expect(there.ended).toBe(true);
-    expect(await b.find(id, false)).toBeUndefined();
+    expect(await b.find(sessionKey(id), false)).toBeUndefined();
     expect(ended, 'one of them signs out of the application').toEqual(['logout']);
   });
 
@@ -177,10 +177,10 @@ describe('an end', () => {
     const there = await foundBy(b, id);
     shared.telling = false;
     await a.end(session, 'revoked');
-    expect(b.find(id, false), 'not told yet').toBe(there);
-    expect(await b.find(id, true)).toBeUndefined();
+    expect(b.find(sessionKey(id), false), 'not told yet').toBe(there);
+    expect(await b.find(sessionKey(id), true)).toBeUndefined();
     shared.deliver();
-    expect(await b.find(id, false)).toBeUndefined();
+    expect(await b.find(sessionKey(id), false)).toBeUndefined();
   });
 
   it('that nobody could tell of ends what runs: after a reconnection, or after too long a silence', async () => {
@@ -210,8 +210,8 @@ describe('an end', () => {
     const pending = await loggedIn(a, 'challenge');
     expect(await b.endAll(ALICE, 'revoked')).toBe(2);
     await calm();
-    expect(await a.find(id, false)).toBeUndefined();
-    expect(await a.find(pending.id, false)).toBeUndefined();
+    expect(await a.find(sessionKey(id), false)).toBeUndefined();
+    expect(await a.find(sessionKey(pending.id), false)).toBeUndefined();
   });
 
   it('does not miss a session whose id changes in another process meanwhile', async () => {
@@ -219,7 +219,7 @@ describe('an end', () => {
     const [risen] = await Promise.allSettled([a.transition(session, proved(session)), b.endAll(ALICE, 'revoked')]);
     await calm();
     expect(await shared.truth.sessions.of(ALICE)).toEqual([]);
-    if (risen.status === 'fulfilled') expect(await a.find(risen.value.id, false)).toBeUndefined();
+    if (risen.status === 'fulfilled') expect(await a.find(sessionKey(risen.value.id ?? ''), false)).toBeUndefined();
   });
 });
 
@@ -229,7 +229,7 @@ describe('a change', () => {
     const tries = await Promise.all(
       [a, b].flatMap((sessions) =>
         Array.from({ length: 25 }, async () => {
-          const session = await sessions.find(id, true);
+          const session = await sessions.find(sessionKey(id), true);
           if (session === undefined) return 'gone';
           return sessions.transition(session, proved(session)).then(
             () => 'proved',
@@ -273,7 +273,7 @@ describe('a change', () => {
     b.save(there);
     await Promise.all([a.settled(session), b.settled(there)]);
     for (const sessions of [a, b]) {
-      expect((await sessions.find(id, true))?.jar.header('/', clock.now())?.split('; ').sort()).toEqual([
+      expect((await sessions.find(sessionKey(id), true))?.jar.header('/', clock.now())?.split('; ').sort()).toEqual([
         'one=1',
         'two=2',
       ]);
@@ -287,7 +287,7 @@ describe('a change', () => {
       stores.a.beforeAnswer = async () => {};
       a.setPage(session, { notice: 'ours' });
     };
-    expect((await a.find(id, true))?.record.page).toEqual({ notice: 'ours' });
+    expect((await a.find(sessionKey(id), true))?.record.page).toEqual({ notice: 'ours' });
   });
 
   it('that another process made during a step-up is not lost with the new id', async () => {
@@ -365,7 +365,7 @@ describe('time', () => {
   it('what another process told last is up to a minute behind its last activity', async () => {
     const { id } = await loggedIn(a);
     clock.advance(LIMITS.idleMs + TOUCH_MS - 1);
-    expect((await b.find(id, false))?.ended).toBe(false);
+    expect((await b.find(sessionKey(id), false))?.ended).toBe(false);
   });
 
   it('a session that nobody uses ends, once', async () => {
@@ -377,7 +377,7 @@ describe('time', () => {
     b.sweep(true);
     await calm();
     expect(ended).toEqual(['idle']);
-    expect(await b.find(id, false)).toBeUndefined();
+    expect(await b.find(sessionKey(id), false)).toBeUndefined();
   });
 
   it('a record says when the store may forget it by itself: later than any gateway would use it', async () => {

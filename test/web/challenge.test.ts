@@ -1,6 +1,8 @@
 /** The prompt: what it asks, what it sends, and what a right or wrong code leads to. */
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refusal } from '../../src/ceremonies/outcomes.ts';
+import { sessionKey } from '../../src/session/cookie.ts';
 import { RIGHT_CODE } from './ceremonies-double.ts';
 import { COOKIE, World } from './world.ts';
 
@@ -60,7 +62,7 @@ describe('a right code', () => {
     expect(cookies).toHaveLength(1);
     expect(cookies[0]).toMatch(new RegExp(`^${COOKIE}=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Lax$`));
     expect(alice.id).not.toBe(before);
-    expect(world.sessions.peek(before)).toBeUndefined();
+    expect(world.sessions.peek(sessionKey(before))).toBeUndefined();
     expect(alice.session?.session.state).toBe('verified');
     const again = await alice.get('/challenge');
     expect([again.status, again.headers.location]).toEqual([303, '/']);

@@ -5,7 +5,7 @@ import { returnPath } from '../../src/gate/redirect.ts';
 import type { SessionEvent } from '../../src/gate/session.ts';
 import type { FactorId, Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
 import type { Facts } from '../../src/log.ts';
-import { readCookies } from '../../src/session/cookie.ts';
+import { readCookies, sessionKey } from '../../src/session/cookie.ts';
 import type { LiveSession } from '../../src/session/live.ts';
 import { Sessions } from '../../src/session/sessions.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -126,12 +126,12 @@ export class World {
 
   #serve(req: IncomingMessage, res: ServerResponse): void {
     const url = new URL(req.url ?? '/', this.origin);
-    const { id } = readCookies(req.headers.cookie, COOKIE, () => false);
+    const { key } = readCookies(req.headers.cookie, COOKIE, () => false);
     if (!url.pathname.startsWith('/_2fa')) {
       res.end(`the application at ${url.pathname}`);
       return;
     }
-    const session = this.sessions.peek(id);
+    const session = this.sessions.peek(key);
     const path = url.pathname.slice('/_2fa'.length);
     void this.web.handle(req, res, { requestId: 'req-0001', client: '127.0.0.1', session, path });
   }
@@ -192,7 +192,7 @@ export class Person {
   }
 
   get session(): LiveSession | undefined {
-    return this.#world.sessions.peek(this.id);
+    return this.#world.sessions.peek(sessionKey(this.id));
   }
 
   async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
