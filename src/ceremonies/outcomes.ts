@@ -9,11 +9,23 @@ export type RefusalCode =
   | 'code-not-digits'
   | 'code-wrong'
   | 'code-replayed'
+  | 'code-expired' // it was right, or may have been: costs no guess
+  | 'code-superseded' // an older one that was sent before the newest: costs no guess
+  | 'recovery-wrong'
+  // a passkey or security key
+  | 'assertion-refused'
+  | 'assertion-cancelled'
+  // a request in an app
+  | 'push-waiting'
+  | 'push-denied'
+  | 'push-expired'
+  | 'push-off' // too many requests: codes only, for a while
   // budgets
   | 'guesses-paused'
   | 'guesses-spent' // this login is void; the password is asked again
   | 'locked' // only an administrator helps
   | 'send-paused'
+  | 'spending-stopped' // texts and calls of everybody
   // the login behind the prompt
   | 'login-expired'
   | 'session-gone'
@@ -32,12 +44,20 @@ export type RefusalCode =
   | 'phone-invalid'
   | 'phone-country'
   | 'phone-not-mobile'
+  | 'number-country' // a country that codes are not sent to
+  // the e-mail address
+  | 'email-missing'
   // enrolment and removal
   | 'factor-off'
   | 'factor-exists'
   | 'draft-missing'
   | 'fresh-proof-needed'
   | 'factor-required' // the policy demands one: the last cannot be removed
+  | 'too-many-of-kind'
+  | 'name-invalid'
+  | 'ticket-needed'
+  | 'ticket-wrong'
+  | 'grace-over'
   // administration
   | 'not-an-administrator'
   | 'user-unknown'

@@ -9,7 +9,7 @@ import { timeOf } from './times.ts';
 export type LogLevel = 'info' | 'warn' | 'error';
 
 /** Where a page shows it: beside a field, above the form, or alone, because the form is of no use any more. */
-export type Place = 'code' | 'number' | 'country' | 'reason' | 'form' | 'end';
+export type Place = 'code' | 'number' | 'country' | 'name' | 'ticket' | 'reason' | 'form' | 'end';
 
 export interface Outcome {
   readonly status: number;
@@ -26,6 +26,7 @@ export interface OutcomeFacts extends Omit<Refusal, 'ok' | 'code'> {
 }
 
 const TEXT_TROUBLE = 'Use another way to sign in, or try again in a few minutes.';
+const NO_TRY = 'This did not use up a try.';
 
 export const REFUSALS = {
   'code-empty': row(422, 'info', 'code', () => ['Enter the security code']),
@@ -47,6 +48,42 @@ export const REFUSALS = {
     'That code has already been used. Wait for your app to show a new one',
     ...triesLeft(facts),
   ]),
+  'code-expired': row(422, 'info', 'code', () => ['The security code has expired. Have a new one sent to you', NO_TRY]),
+  'code-superseded': row(422, 'info', 'code', () => [
+    'That was an earlier code. Use the one from the newest message',
+    NO_TRY,
+  ]),
+  'recovery-wrong': row(422, 'warn', 'code', (facts) => [
+    'The recovery code is not correct. Check it and try again',
+    'Each code works once.',
+    ...triesLeft(facts),
+  ]),
+
+  'assertion-refused': row(422, 'warn', 'form', () => [
+    'Your passkey or security key was not accepted.',
+    'Try again with the one that you set up here, or use another way to sign in.',
+  ]),
+  'assertion-cancelled': row(422, 'info', 'form', () => [
+    'Nothing came from your passkey or security key.',
+    'Try again when you are ready, or use another way to sign in.',
+  ]),
+
+  'push-waiting': row(200, 'info', 'form', () => [
+    'The request in your app was not answered yet.',
+    'Open the app and approve it, or use a code.',
+  ]),
+  'push-denied': row(403, 'warn', 'end', () => [
+    'The request was denied in your app, so this sign-in was stopped.',
+    'If it was not you who signed in, somebody knows your password: change it now.',
+  ]),
+  'push-expired': row(422, 'info', 'form', () => [
+    'The request in your app was not answered in time.',
+    'Send another one, or use a code.',
+  ]),
+  'push-off': row(429, 'info', 'form', (facts) => [
+    `No more requests are sent to your app until ${time(facts)}.`,
+    'Use a code, or another way to sign in.',
+  ]),
 
   'guesses-paused': row(429, 'warn', 'form', (facts) => [
     `There were too many wrong codes. You can try again ${when(facts)}.`,
@@ -64,6 +101,10 @@ export const REFUSALS = {
     `We cannot send more codes to this number until ${time(facts)}.`,
     'Use the newest code that you got, or another way to sign in.',
   ]),
+  'spending-stopped': row(503, 'error', 'form', () => [
+    'No texts are sent and no calls are made right now.',
+    'Use another way to sign in, or ask your administrator.',
+  ]),
 
   'login-expired': row(401, 'info', 'end', () => [
     'Your sign-in timed out, or it did not begin in this browser.',
@@ -78,7 +119,7 @@ export const REFUSALS = {
   'provider-unavailable': row(503, 'error', 'form', () => [
     'The service that sends and checks these codes is not working right now.',
     TEXT_TROUBLE,
-    'This did not use up a try.',
+    NO_TRY,
   ]),
   'provider-misconfigured': row(503, 'error', 'form', () => [
     'The service that sends and checks these codes is not working right now.',
@@ -117,6 +158,13 @@ export const REFUSALS = {
   'phone-not-mobile': row(422, 'info', 'number', () => [
     'This number cannot receive text messages. Enter the number of a mobile phone',
   ]),
+  'number-country': row(422, 'info', 'country', () => [
+    'Codes are not sent to this country. Use a number of another one, or another method',
+  ]),
+  'email-missing': row(422, 'info', 'form', () => [
+    'There is no e-mail address for your account.',
+    'Ask your administrator to enter it, or choose another method.',
+  ]),
 
   'factor-off': row(409, 'info', 'form', () => ['This kind of code is not switched on here.', 'Choose another one.']),
   'factor-exists': row(409, 'info', 'form', () => [
@@ -134,6 +182,23 @@ export const REFUSALS = {
   'factor-required': row(409, 'info', 'form', () => [
     'Your organisation requires two-factor authentication, so the last method cannot be removed.',
     'Add another method first.',
+  ]),
+  'too-many-of-kind': row(409, 'info', 'form', () => [
+    'You have set up as many of these as an account may have.',
+    'Remove one first.',
+  ]),
+  'name-invalid': row(422, 'info', 'name', () => ['Enter a name of 1 to 40 characters']),
+  'ticket-needed': row(403, 'info', 'ticket', () => [
+    'Enter the ticket that your administrator gave you',
+    'Without one, nothing can be set up for this account.',
+  ]),
+  'ticket-wrong': row(422, 'warn', 'ticket', () => [
+    'This ticket is not valid. Check it, or ask your administrator for a new one',
+    'A ticket is for one account and works once.',
+  ]),
+  'grace-over': row(403, 'info', 'form', () => [
+    'The time in which this could wait is over.',
+    'Set up a method to go on.',
   ]),
 
   'not-an-administrator': row(403, 'warn', 'end', () => [

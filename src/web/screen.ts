@@ -18,6 +18,8 @@ const FIELD_IDS = {
   code: 'otp-code',
   number: 'phone-number',
   country: 'phone-country',
+  name: 'method-name',
+  ticket: 'ticket',
   reason: 'reason',
   form: '',
   end: '',

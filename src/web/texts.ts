@@ -28,6 +28,7 @@ export const TITLES = {
 export const END_TITLES: Partial<Record<RefusalCode, string>> = {
   'guesses-spent': 'Sign in again',
   locked: 'Your account is locked',
+  'push-denied': 'Signing in was stopped',
   'login-expired': 'Sign in again',
   'session-gone': 'Sign in again',
   'not-an-administrator': 'For administrators only',
@@ -135,6 +136,19 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
       return [`${FACTOR_NAMES[notice.factor]} was removed. Your other sessions were signed out.`];
     case 'draft-discarded':
       return [`Setting up ${factorNoun(notice.factor)} was cancelled. Nothing was changed.`];
+    case 'recovery-used':
+      return [
+        `You used a recovery code. You have ${notice.left} left.`,
+        ...(notice.left <= 3 ? ['Make new ones on your account page before you need them.'] : []),
+      ];
+    case 'codes-made':
+      return ['You have new recovery codes. The old ones do not work any more.'];
+    case 'passkey-named':
+      return ['The name was saved.'];
+    case 'browser-revoked':
+      return ['This browser is not trusted any more. It is asked for a code at the next sign-in.'];
+    case 'sessions-signed-out':
+      return [notice.count === 1 ? '1 session was signed out.' : `${notice.count} sessions were signed out.`];
     case 'key-saved':
       return ['The 2FA key was saved and is in use.'];
     case 'key-removed':
