@@ -20,6 +20,11 @@ export function encodeFrame(payload: string): Buffer {
   return Buffer.from(`${sums} ${hex(crc32(sums))} ${payload}\n`, 'latin1');
 }
 
+/** Bytes of the frame of such a payload. */
+export function frameBytes(payload: string): number {
+  return HEAD_BYTES + payload.length + 1;
+}
+
 export interface Frames {
   readonly payloads: readonly string[];
   /** Bytes that hold whole frames. */

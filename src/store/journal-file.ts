@@ -2,14 +2,15 @@
  * What a journal's file is called and what is in it. Read at start only; it changes nothing. What it cannot read is damage,
  * never an empty journal (I6, I9).
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reason } from './durable-file.ts';
-import { decodeFrames, encodeFrame } from './frames.ts';
+import { decodeFrames, frameBytes } from './frames.ts';
 import { deepFreeze } from './frozen.ts';
 import type { Keys } from './keys.ts';
 import { type IsRecord, isObject } from './records.ts';
 import { StoreError } from './store.ts';
+import type { Shelf } from './table.ts';
 
 export interface JournalOptions<T> {
   readonly folder: string;
@@ -17,14 +18,15 @@ export interface JournalOptions<T> {
   readonly name: string;
   readonly keys: Keys;
   readonly isRecord: IsRecord<T>;
+  /** Where the records go; empty. */
+  readonly shelf: Shelf<T>;
   /** Default 1 MiB. */
   readonly smallGrowth?: number;
 }
 
 type Named = Pick<JournalOptions<never>, 'folder' | 'name'>;
 
-export interface FoundJournal<T> {
-  readonly records: Map<string, T>;
+export interface FoundJournal {
   readonly generation: number;
   readonly frames: number;
   /** Bytes of whole frames. */
@@ -36,53 +38,97 @@ export interface FoundJournal<T> {
   readonly hasOldKeys: boolean;
 }
 
+/** Bytes that are read at a time. */
+const READ_BYTES = 1024 * 1024;
+
 /** @throws StoreError `damaged`, `unreadable` or `wrong-key` */
-export async function readJournal<T>(options: JournalOptions<T>): Promise<FoundJournal<T> | 'missing'> {
+export async function readJournal<T>(options: JournalOptions<T>): Promise<FoundJournal | 'missing'> {
   const generation = (await generationsIn(options)).at(-1);
   if (generation === undefined) return 'missing';
   const path = journalPath(options, generation);
-  const content = await readFile(path).catch((error: unknown) => {
+  const replay = new Replay(options, path, generation);
+  const end = await eachFrame(path, (payload) => replay.take(payload));
+  if (end.rest === 'damaged') throw damaged(path, `is not readable from byte ${end.bytes} on`, options.name);
+  // The first frames were durable before the file got its name: nothing can be torn there.
+  if (replay.frames < replay.baseFrames) throw damaged(path, 'ends too early', options.name);
+  const { frames, baseBytes, hasOldKeys } = replay;
+  const { bytes, tornBytes } = end;
+  return { generation, frames, bytes, baseBytes, tornBytes, hasOldKeys };
+}
+
+/** The file is not held as a whole: it may be larger than what it says. */
+async function eachFrame(path: string, take: (payload: string) => void) {
+  const file = await unlessUnreadable(path, open(path));
+  try {
+    let bytes = 0;
+    let left = Buffer.alloc(0);
+    for (let want = READ_BYTES; ; want = left.length < want ? READ_BYTES : 2 * want) {
+      const buffer = Buffer.allocUnsafe(left.length + want);
+      left.copy(buffer);
+      const { bytesRead } = await unlessUnreadable(path, file.read(buffer, left.length, want, bytes + left.length));
+      const known = buffer.subarray(0, left.length + bytesRead);
+      const { payloads, length, rest } = decodeFrames(known);
+      for (const payload of payloads) take(payload);
+      bytes += length;
+      if (bytesRead === 0) return { bytes, rest, tornBytes: known.length - length };
+      left = known.subarray(length);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function unlessUnreadable<R>(path: string, reading: Promise<R>): Promise<R> {
+  return reading.catch((error: unknown) => {
     const what = `The file "${path}" cannot be read (${reason(error)}); give it to the account that the gateway runs as.`;
     throw new StoreError('unreadable', what, { cause: error });
   });
-  const { payloads, length, rest } = decodeFrames(content);
-  if (rest === 'damaged') throw damaged(path, `is not readable from byte ${length} on`, options.name);
-  const { records, baseFrames } = replay(options, path, generation, payloads);
-  // The first frames were durable before the file got its name: nothing can be torn there.
-  if (payloads.length < baseFrames) throw damaged(path, 'ends too early', options.name);
-  return {
-    records,
-    generation,
-    frames: payloads.length,
-    bytes: length,
-    baseBytes: payloads.slice(0, baseFrames).reduce((sum, payload) => sum + encodeFrame(payload).length, 0),
-    tornBytes: content.length - length,
-    hasOldKeys: !payloads.every((payload) => options.keys.isCurrent(payload)),
-  };
 }
 
-function replay<T>(options: JournalOptions<T>, path: string, generation: number, payloads: readonly string[]) {
-  const records = new Map<string, T>();
-  let baseFrames = 1;
-  for (const [number, payload] of payloads.entries()) {
-    const content = opened(options, path, generation, number, payload);
-    if (number === 0) {
-      if (!isObject(content) || content['format'] !== 1 || typeof content['frames'] !== 'number') {
-        throw damaged(path, 'was written by another version', options.name);
-      }
-      baseFrames = content['frames'];
-      continue;
-    }
-    if (!Array.isArray(content)) throw damaged(path, `has an unknown record in frame ${number}`, options.name);
+/** Puts on the shelf what the frames say, one after the other. */
+class Replay<T> {
+  frames = 0;
+  baseFrames = 1;
+  baseBytes = 0;
+  hasOldKeys = false;
+  readonly #options: JournalOptions<T>;
+  readonly #path: string;
+  readonly #generation: number;
+
+  constructor(options: JournalOptions<T>, path: string, generation: number) {
+    this.#options = options;
+    this.#path = path;
+    this.#generation = generation;
+  }
+
+  /** @throws StoreError `damaged` or `wrong-key` */
+  take(payload: string): void {
+    const number = this.frames;
+    const content = opened(this.#options, this.#path, this.#generation, number, payload);
+    if (number > 0) this.#changes(content);
+    else if (isObject(content) && content['format'] === 1 && typeof content['frames'] === 'number') {
+      this.baseFrames = content['frames'];
+    } else throw damaged(this.#path, 'was written by another version', this.#options.name);
+    if (!this.#options.keys.isCurrent(payload)) this.hasOldKeys = true;
+    if (number < this.baseFrames) this.baseBytes += frameBytes(payload);
+    this.frames += 1;
+  }
+
+  #changes(content: unknown): void {
+    const { isRecord, shelf } = this.#options;
+    if (!Array.isArray(content)) throw this.#unknown();
     for (const entry of content) {
       const [key, record]: unknown[] = Array.isArray(entry) ? entry : [];
-      if (typeof key !== 'string') throw damaged(path, `has an unknown record in frame ${number}`, options.name);
-      if (record === null) records.delete(key);
-      else if (options.isRecord(key, record)) records.set(key, deepFreeze(record));
-      else throw damaged(path, `has an unknown record in frame ${number}`, options.name);
+      if (typeof key !== 'string') throw this.#unknown();
+      if (record === null) shelf.delete(key);
+      else if (isRecord(key, record)) shelf.set(key, deepFreeze(record));
+      else throw this.#unknown();
     }
   }
-  return { records, baseFrames };
+
+  #unknown(): StoreError {
+    return damaged(this.#path, `has an unknown record in frame ${this.frames}`, this.#options.name);
+  }
 }
 
 function opened<T>(

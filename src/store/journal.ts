@@ -11,16 +11,15 @@ import { FILE_MODE, reason, syncFolder, temporaryName, writeFully } from './dura
 import { encodeFrame } from './frames.ts';
 import { damaged, generationsIn, type JournalOptions, journalPath, readJournal, sealedFor } from './journal-file.ts';
 import { StoreError } from './store.ts';
-import type { Medium } from './table.ts';
+import type { Medium, Records } from './table.ts';
 
 /** Growth that is not worth a new generation, in bytes. */
 const SMALL_GROWTH = 1024 * 1024;
-/** Records that are sealed in one go when everything is written anew; about 1 ms. */
-const SLICE = 100;
+/** Records that are sealed in one go when everything is written anew; less than 1 ms, and small enough to be forgotten soon when they are read again. */
+const SLICE = 25;
 
 export interface OpenedJournal<T> {
   readonly journal: Journal<T>;
-  readonly records: Map<string, T>;
   /** Bytes of an unfinished last write that were cut off. */
   readonly tornBytes: number;
   /** Whether a part of it is sealed with a key that is no longer current. */
@@ -50,6 +49,7 @@ export class Journal<T> implements Medium<T> {
   }
 
   /**
+   * Fills the shelf with what is in the file.
    * @param mayBeMissing the store has never used this journal: begin it.
    * @throws StoreError `damaged`, `unreadable`, `wrong-key` or `unwritable`
    */
@@ -59,10 +59,10 @@ export class Journal<T> implements Medium<T> {
       if (!mayBeMissing)
         throw damaged(journalPath(options, '*'), 'is missing although the store was in use', options.name);
       const journal = new Journal<T>(options, 0);
-      await journal.rewrite(new Map());
-      return { journal, records: new Map(), tornBytes: 0, hasOldKeys: false };
+      await journal.rewrite(options.shelf);
+      return { journal, tornBytes: 0, hasOldKeys: false };
     }
-    const { generation, baseBytes, bytes, frames, tornBytes, records, hasOldKeys } = found;
+    const { generation, baseBytes, bytes, frames, tornBytes, hasOldKeys } = found;
     const handle = await open(journalPath(options, generation), 'r+');
     if (tornBytes > 0) {
       await handle.truncate(bytes);
@@ -70,7 +70,7 @@ export class Journal<T> implements Medium<T> {
     }
     const journal = new Journal<T>(options, generation, { handle, generation, baseBytes, bytes, frames });
     await journal.#removeOthers(generation);
-    return { journal, records, tornBytes, hasOldKeys };
+    return { journal, tornBytes, hasOldKeys };
   }
 
   async commit(changes: ReadonlyMap<string, T | null>): Promise<void> {
@@ -96,7 +96,7 @@ export class Journal<T> implements Medium<T> {
     return bytes >= this.#notBefore && growth > (this.#options.smallGrowth ?? SMALL_GROWTH) && growth > 2 * baseBytes;
   }
 
-  async compact(records: ReadonlyMap<string, T>): Promise<void> {
+  async compact(records: Records<T>): Promise<void> {
     let prepared: OpenFile & { readonly temporary: string };
     try {
       prepared = await this.#prepare(records);
@@ -108,7 +108,7 @@ export class Journal<T> implements Medium<T> {
     await this.#switchTo(prepared);
   }
 
-  async rewrite(records: ReadonlyMap<string, T>): Promise<void> {
+  async rewrite(records: Records<T>): Promise<void> {
     await this.#switchTo(await this.#prepare(records));
   }
 
@@ -119,18 +119,18 @@ export class Journal<T> implements Medium<T> {
   }
 
   /** The next generation under a temporary name, complete and durable. */
-  async #prepare(records: ReadonlyMap<string, T>): Promise<OpenFile & { readonly temporary: string }> {
+  async #prepare(records: Records<T>): Promise<OpenFile & { readonly temporary: string }> {
     this.#lastGeneration += 1; // never used twice, also not after a failure that left its file behind
     const generation = this.#lastGeneration;
     const temporary = temporaryName(journalPath(this.#options, generation));
-    const entries = [...records];
-    const frames = 1 + Math.ceil(entries.length / SLICE);
+    const entries = records[Symbol.iterator]();
+    const frames = 1 + Math.ceil(records.size / SLICE);
     const handle = await open(temporary, 'wx', FILE_MODE);
     try {
       const head = { format: 1, collection: this.#options.name, generation, frames };
       let bytes = 0;
       for (let number = 0; number < frames; number += 1) {
-        const content = number === 0 ? head : entries.slice((number - 1) * SLICE, number * SLICE);
+        const content = number === 0 ? head : next(entries, SLICE);
         const frame = this.#frame(generation, number, content);
         await writeFully(handle, frame, bytes);
         bytes += frame.length;
@@ -177,4 +177,14 @@ export class Journal<T> implements Medium<T> {
     const what = `The ${this.#options.name} in "${this.#options.folder}" cannot be written (${reason(error)})`;
     return new StoreError('unwritable', `${what}; free or repair the disk.`, { cause: error });
   }
+}
+
+/** The next ones, `most` at most. */
+function next<E>(entries: Iterator<E>, most: number): E[] {
+  const found: E[] = [];
+  for (let at = entries.next(); at.done !== true; at = entries.next()) {
+    found.push(at.value);
+    if (found.length === most) break;
+  }
+  return found;
 }

@@ -9,7 +9,7 @@ import { type Adapter, Low } from 'lowdb';
 import { lastGoodOf, reason, writeDurably } from './durable-file.ts';
 import type { Keys } from './keys.ts';
 import { StoreError, type UserRecord } from './store.ts';
-import type { Medium } from './table.ts';
+import type { Medium, Records } from './table.ts';
 import { damaged, encodeUserFile, type Rows, readUserFile, sealUser } from './user-file.ts';
 
 export interface OpenedUsers {
@@ -70,7 +70,7 @@ export class LowdbUsers implements Medium<UserRecord> {
     this.#count();
   }
 
-  async rewrite(records: ReadonlyMap<string, UserRecord>): Promise<void> {
+  async rewrite(records: Records<UserRecord>): Promise<void> {
     const next: Rows = new Map();
     for (const [identity, record] of records) next.set(identity, sealUser(this.#keys, identity, record));
     await this.#replace(next);

@@ -1,12 +1,13 @@
 /** A store without a disk, for tests and demonstrations. It keeps the contract but nothing else: it never outlives the process. */
 import type { Clock } from '../clock.ts';
+import { SessionShelf } from './session-shelf.ts';
 import { SessionTable } from './session-table.ts';
 import type { CounterRecord, Store, UserRecord } from './store.ts';
 import { type Medium, Table } from './table.ts';
 
 export function memoryStore(clock: Clock): Store {
   const users = new Table<UserRecord>({ clock, medium: nowhere(), records: new Map() });
-  const sessions = new SessionTable({ clock, medium: nowhere(), records: new Map() });
+  const sessions = new SessionTable({ clock, medium: nowhere(), records: new SessionShelf() });
   const counters = new Table<CounterRecord>({
     clock,
     medium: nowhere(),

@@ -19,9 +19,10 @@ import {
   writeManifest,
 } from './manifest.ts';
 import { type IsRecord, isCounterRecord, isSessionRecord } from './records.ts';
+import { SessionShelf } from './session-shelf.ts';
 import { SessionTable } from './session-table.ts';
 import { type CounterRecord, type SessionRecord, type Store, StoreError, type UserRecord } from './store.ts';
-import { Table } from './table.ts';
+import { type Shelf, Table } from './table.ts';
 
 export interface StoreOptions {
   readonly kind: 'lowdb';
@@ -93,10 +94,14 @@ export async function hasStore(folder: string): Promise<boolean> {
   }
 }
 
+interface OnShelf<T, S> extends OpenedJournal<T> {
+  readonly records: S;
+}
+
 interface OpenedFiles {
   readonly users: OpenedUsers;
-  readonly sessions: OpenedJournal<SessionRecord>;
-  readonly counters: OpenedJournal<CounterRecord>;
+  readonly sessions: OnShelf<SessionRecord, SessionShelf>;
+  readonly counters: OnShelf<CounterRecord, Map<string, CounterRecord>>;
 }
 
 interface OpenedStore extends Store {
@@ -113,10 +118,16 @@ async function openFiles(options: StoreOptions): Promise<OpenedFiles> {
   const users = await LowdbUsers.open(join(folder, 'users.json'), keys, isNew('users'), (count) =>
     options.onNote?.({ note: 'many-users', users: count, advice: MANY }),
   );
-  const sessions = await openJournal(options, 'sessions', isSessionRecord, isNew('sessions'));
-  let counters: OpenedJournal<CounterRecord> | undefined;
+  const sessions = await openJournal(options, 'sessions', isSessionRecord, new SessionShelf(), isNew('sessions'));
+  let counters: OnShelf<CounterRecord, Map<string, CounterRecord>> | undefined;
   try {
-    counters = await openJournal(options, 'counters', isCounterRecord, isNew('counters'));
+    counters = await openJournal(
+      options,
+      'counters',
+      isCounterRecord,
+      new Map<string, CounterRecord>(),
+      isNew('counters'),
+    );
     const isOldKey = !manifest.keyIsCurrent || [users, sessions, counters].some((opened) => opened.hasOldKeys);
     if (isOldKey) {
       await users.medium.rewrite(users.records);
@@ -135,15 +146,16 @@ async function openFiles(options: StoreOptions): Promise<OpenedFiles> {
   }
 }
 
-async function openJournal<T>(
+async function openJournal<T, S extends Shelf<T>>(
   options: StoreOptions,
   name: 'sessions' | 'counters',
   isRecord: IsRecord<T>,
+  shelf: S,
   isNew: boolean,
-): Promise<OpenedJournal<T>> {
-  const opened = await Journal.open({ folder: options.path, name, keys: options.keys, isRecord }, isNew);
+): Promise<OnShelf<T, S>> {
+  const opened = await Journal.open<T>({ folder: options.path, name, keys: options.keys, isRecord, shelf }, isNew);
   if (opened.tornBytes > 0) options.onNote?.({ note: 'torn-write-removed', collection: name, bytes: opened.tornBytes });
-  return opened;
+  return { ...opened, records: shelf };
 }
 
 function compose(options: StoreOptions, lock: Lock, files: OpenedFiles): OpenedStore {

@@ -8,16 +8,28 @@ import { Batch } from './batch.ts';
 import { frozenCopy } from './frozen.ts';
 import { type Change, type Collection, StoreError } from './store.ts';
 
+/** Where a table keeps its records; a `Map` is one. */
+export interface Shelf<T> extends Records<T> {
+  get(key: string): T | undefined;
+  set(key: string, record: T): unknown;
+  delete(key: string): unknown;
+}
+
+/** All records of a table; they stay as they are while the medium reads them. */
+export interface Records<T> extends Iterable<readonly [key: string, record: T]> {
+  readonly size: number;
+}
+
 /** What a table is kept on. The table never calls two methods at the same time. */
 export interface Medium<T> {
   /** Makes all changes durable in one write (`null`: removed). A rejection means that none of them may be believed. */
   commit(changes: ReadonlyMap<string, T | null>): Promise<void>;
   /** Writes everything anew, whatever state an earlier failure left behind. */
-  rewrite(records: ReadonlyMap<string, T>): Promise<void>;
+  rewrite(records: Records<T>): Promise<void>;
   /** Whether `compact` is worth its price now. */
   isDue(): boolean;
   /** Housekeeping between two batches. Rejects only when the medium can no longer be trusted. */
-  compact(records: ReadonlyMap<string, T>): Promise<void>;
+  compact(records: Records<T>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -25,7 +37,7 @@ export interface TableOptions<T> {
   readonly clock: Clock;
   readonly medium: Medium<T>;
   /** Taken over, not copied. */
-  readonly records: Map<string, T>;
+  readonly records: Shelf<T>;
   /** A record that means nothing any more; such records are forgotten without a write. */
   readonly isExpired?: (record: T) => boolean;
   /** Told about each failed write and each recovery, for the log. */
@@ -43,7 +55,7 @@ export const RETRY_MS = 5_000;
  */
 export class Table<T> implements Collection<T> {
   readonly #options: TableOptions<T>;
-  readonly #records: Map<string, T>;
+  readonly #records: Shelf<T>;
   #gathering = new Batch<T>();
   #writing: Batch<T> | undefined;
   #running: Promise<void> | undefined;
@@ -110,15 +122,15 @@ export class Table<T> implements Collection<T> {
     }
   }
 
-  /** All records with what is on its way to the disk: what the next change of each would be built on. */
-  protected *newest(): Iterable<readonly [key: string, record: T]> {
+  /** Keys of what is on its way to the disk. */
+  protected waiting(): string[] {
+    return [...(this.#writing?.changes.keys() ?? []), ...this.#gathering.changes.keys()];
+  }
+
+  /** The record with what is on its way to the disk. @throws StoreError when the table has ended */
+  protected newest(key: string): T | undefined {
     if (this.#ended !== undefined) throw this.#ended;
-    const waiting = new Set([...(this.#writing?.changes.keys() ?? []), ...this.#gathering.changes.keys()]);
-    for (const key of waiting) {
-      const record = this.#latest(key);
-      if (record !== undefined) yield [key, record];
-    }
-    for (const [key, record] of this.#records) if (!waiting.has(key)) yield [key, record];
+    return this.#latest(key);
   }
 
   isHealthy(): boolean {

@@ -27,8 +27,9 @@ afterEach(async () => {
 });
 
 async function openTable(): Promise<Table<CounterRecord>> {
-  const options = { folder, name: 'counters', keys, isRecord: isCounterRecord, smallGrowth: 2000 };
-  const { journal, records } = await Journal.open<CounterRecord>(options, true);
+  const records = new Map<string, CounterRecord>();
+  const options = { folder, name: 'counters', keys, isRecord: isCounterRecord, shelf: records, smallGrowth: 2000 };
+  const { journal } = await Journal.open<CounterRecord>(options, true);
   const table = new Table({ clock, medium: journal, records, isExpired: (record) => record.expiresAt <= clock.now() });
   open_.push(table);
   return table;
