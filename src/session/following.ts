@@ -27,7 +27,7 @@ export class Following {
 
   /** Whether the session may be used without asking the store. */
   isCurrent(session: LiveSession): boolean {
-    return !session.stale && session.record.session.state === 'verified' && this.#elsewhere.isHeard();
+    return !session.stale && session.state === 'verified' && this.#elsewhere.isHeard();
   }
 
   /**
@@ -102,7 +102,7 @@ export class Following {
     if (session === undefined) return;
     session.stale = true;
     // Nobody may ever ask for it again, and it would keep a socket open, or count as a session without a login.
-    if (session.running.size > 0 || session.session.state === 'anonymous') this.askSoon(session);
+    if (session.isBusy || session.state === 'anonymous') this.askSoon(session);
   }
 
   /** A store that cannot be asked says so by not being heard; when it is back, everything is asked about anew. */

@@ -1,20 +1,39 @@
-/** The sessions that this process holds, and what runs on their behalf. It knows no store and no rules. */
-import type { LiveSession } from './live.ts';
+/**
+ * The sessions that this process holds, and what runs on their behalf. It knows no rules. Only so many are held as a whole; the
+ * others are at rest until somebody asks for them, see live.ts.
+ */
+import type { Keeper, LiveSession } from './live.ts';
 import type { Endable } from './ties.ts';
 
 export interface Arrival {
   over: boolean;
 }
 
+/** More than one for each that wakes up, so that their number falls back to what it may be. */
+const LOOKS = 3;
+
 export class Held {
   readonly #live = new Map<string, LiveSession>();
   readonly #anonymous = new Set<LiveSession>();
   readonly #busy = new Set<LiveSession>();
+  /** Not at rest, in the order in which somebody last looked whether they may be. */
+  readonly #awake = new Set<LiveSession>();
+  readonly #mostAwake: number;
+  readonly #keeper: Keeper | undefined;
   /** Made here, and the store does not have them yet. */
   readonly #unborn = new Set<LiveSession>();
 
   /** Reads and moves under way, by key; `over` when the session ended or changed elsewhere before anybody here could hold it. */
   readonly #arrivals = new Map<string, Set<Arrival>>();
+
+  /**
+   * @param mostAwake of which more than the least is held
+   * @param keeper has the records of those at rest; without one they are kept here
+   */
+  constructor(mostAwake: number, keeper: Keeper | undefined) {
+    this.#mostAwake = mostAwake;
+    this.#keeper = keeper;
+  }
 
   get(key: string): LiveSession | undefined {
     return this.#live.get(key);
@@ -30,14 +49,37 @@ export class Held {
 
   /** Those on whose behalf something runs. */
   busy(): LiveSession[] {
-    for (const session of this.#busy) if (session.running.size === 0) this.#busy.delete(session);
+    for (const session of this.#busy) if (!session.isBusy) this.#busy.delete(session);
     return [...this.#busy];
   }
 
   add(session: LiveSession): LiveSession {
     this.#live.set(session.key, session);
     this.classify(session);
+    this.use(session);
     return session;
+  }
+
+  /** Somebody asked for it: it stays awake for a while. */
+  use(session: LiveSession): void {
+    session.isUsed = true;
+    if (session.isListed || session.ended) return;
+    session.isListed = true;
+    this.#awake.add(session);
+    if (this.#awake.size > this.#mostAwake) this.#layToRest();
+  }
+
+  /** A few looks at those that were looked at longest ago; whoever was asked for meanwhile is passed over once. */
+  #layToRest(): void {
+    let looks = 0;
+    for (const session of this.#awake) {
+      if (looks === LOOKS || this.#awake.size <= this.#mostAwake) return;
+      looks += 1;
+      this.#awake.delete(session);
+      session.isListed = session.isUsed || !session.rest(this.#keeper);
+      session.isUsed = false;
+      if (session.isListed) this.#awake.add(session);
+    }
   }
 
   /** A new one, until {@link born}. */
@@ -57,17 +99,18 @@ export class Held {
 
   /** After each change of state. */
   classify(session: LiveSession): void {
-    if (session.session.state === 'anonymous') this.#anonymous.add(session);
+    if (session.state === 'anonymous') this.#anonymous.add(session);
     else this.#anonymous.delete(session);
   }
 
   /** For good: nothing may be released, stored or started for it from now on. */
   drop(session: LiveSession): void {
-    session.ended = true;
+    session.end();
     this.overtake(session.key);
     if (this.#live.get(session.key) === session) this.#live.delete(session.key);
     this.#anonymous.delete(session);
     this.#unborn.delete(session);
+    this.#awake.delete(session);
     this.abortAll(session);
   }
 
@@ -107,7 +150,7 @@ export class Held {
   }
 
   abortAll(session: LiveSession): void {
-    session.running.abortAll();
+    if (session.isBusy) session.running.abortAll();
     this.#busy.delete(session);
   }
 

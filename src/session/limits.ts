@@ -1,5 +1,5 @@
 /** When a session is over, and why. Pure; the rules of a reload are handed in. */
-import { isExpired } from '../gate/session.ts';
+import { isExpired, type Session } from '../gate/session.ts';
 import type { Instant } from '../gate/types.ts';
 import type { SessionRecord } from '../store/store.ts';
 
@@ -28,18 +28,21 @@ export const TOUCH_MS = 60_000;
 /** How much longer a store keeps a record than anybody may use it, in ms: so that a gateway can still sign out of the application. */
 const GRACE_MS = 300_000;
 
+/** What decides whether a session is over; `session` is only looked at when it is not verified. */
+interface Aging {
+  readonly state: Session['state'];
+  readonly session: Session;
+  readonly createdAt: Instant;
+}
+
 /** Why a session may not go on, or `undefined`. @param seenAt last activity that is known here */
-export function overBecause(
-  record: SessionRecord,
-  seenAt: Instant,
-  now: Instant,
-  limits: SessionLimits,
-): EndReason | undefined {
-  const { session, createdAt } = record;
-  if (session.state === 'pending' || session.state === 'enrolling') {
-    if (isExpired(session.login, now, limits.pendingMs)) return 'pending-expired';
+export function overBecause(aging: Aging, seenAt: Instant, now: Instant, limits: SessionLimits): EndReason | undefined {
+  if (aging.state !== 'verified') {
+    const { session } = aging;
+    const owes = session.state === 'pending' || session.state === 'enrolling';
+    if (owes && isExpired(session.login, now, limits.pendingMs)) return 'pending-expired';
   }
-  if (now - createdAt >= limits.absoluteMs) return 'absolute';
+  if (now - aging.createdAt >= limits.absoluteMs) return 'absolute';
   return now - seenAt >= limits.idleMs ? 'idle' : undefined;
 }
 

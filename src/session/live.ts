@@ -1,8 +1,11 @@
-/** One session as this process holds it: the stored record, the open jar, and everything that must end when it ends. */
-
+/**
+ * One session as this process holds it: the stored record, the open jar, and everything that must end when it ends. Of a session
+ * at rest only little is held; it is the same object all the same, so that whoever knows it learns of its end.
+ */
 import { identityOf, type Session } from '../gate/session.ts';
 import type { Instant } from '../gate/types.ts';
-import type { SessionRecord } from '../store/store.ts';
+import { packed, unpacked } from '../store/pack.ts';
+import { type SessionCollection, type SessionRecord, StoreError } from '../store/store.ts';
 import { Jar } from './jar.ts';
 import { Ties } from './ties.ts';
 
@@ -30,11 +33,13 @@ export class Confidence {
   }
 }
 
+/** Where the record of a session at rest can be had again. */
+export type Keeper = Pick<SessionCollection, 'peek'>;
+
+const DONE: Promise<unknown> = Promise.resolve();
+
 export class LiveSession {
   readonly key: string;
-  readonly jar: Jar;
-  /** What the store has, or will have once the running write is done. */
-  record: SessionRecord;
   /** Last activity in ms since the epoch; written to the store at most once a minute. */
   seenAt: Instant;
   /** Set once and never back: nothing may be released, stored or started for an ended session. */
@@ -44,25 +49,110 @@ export class LiveSession {
   /** Writes of this process that were begun, and those that are done; equal when the store has all of them. */
   edits = 0;
   written = 0;
+  /** A write did not succeed: what is held here is to be had nowhere else. */
+  differs = false;
   /** Settles with the last write that was begun. */
-  writing: Promise<void> = Promise.resolve();
-  /** Responses and sockets that are open now. */
-  readonly running = new Ties();
-  readonly #confidence: Confidence;
+  writing: Promise<void> | undefined;
   /** One login exchange at a time: the jar belongs to it meanwhile. */
-  exchange: Promise<unknown> = Promise.resolve();
+  exchange = DONE;
   exchangesInFlight = 0;
+  /** Somebody asked for it since held.ts last looked for sessions to lay to rest; and whether that looks at it at all. */
+  isUsed = true;
+  isListed = false;
+  readonly #confidence: Confidence;
   /** Version of the record when this id came to be held here. */
   readonly #heldFrom: number;
+  #state: Session['state'];
+  #createdAt: Instant;
+  #record: SessionRecord | undefined;
+  #jar: Jar | undefined;
+  #running: Ties | undefined;
+  /** At rest: the record as one string, or who has it. */
+  #kept: string | Keeper | undefined;
 
   /** @param confidence of the session that this one follows; a session from the store begins with a doubt. */
-  constructor(key: string, record: SessionRecord, jar: Jar = Jar.fromJson(record.jar), confidence = new Confidence()) {
+  constructor(key: string, record: SessionRecord, jar?: Jar, confidence = new Confidence()) {
     this.key = key;
     this.#confidence = confidence;
-    this.record = record;
+    this.#record = record;
+    this.#state = record.session.state;
+    this.#createdAt = record.createdAt;
     this.#heldFrom = record.version;
-    this.jar = jar;
+    this.#jar = jar;
     this.seenAt = record.lastSeenAt;
+  }
+
+  /**
+   * What the store has, or will have once the running write is done.
+   * @throws StoreError for a session at rest, when the store can no longer be believed
+   */
+  get record(): SessionRecord {
+    const record = this.#awakened();
+    if (record === undefined) throw new StoreError('unreadable', 'The record of a session at rest is gone.');
+    return record;
+  }
+
+  set record(record: SessionRecord) {
+    this.#record = record;
+    this.#kept = undefined;
+    this.#state = record.session.state;
+    this.#createdAt = record.createdAt;
+  }
+
+  #awakened(): SessionRecord | undefined {
+    if (this.#record !== undefined) return this.#record;
+    this.#record = typeof this.#kept === 'string' ? unpacked(this.#kept) : this.#kept?.peek(this.key);
+    if (this.#record !== undefined) this.#kept = undefined;
+    return this.#record;
+  }
+
+  /** For good. What it was can be read all the same, by whoever still holds it. */
+  end(): void {
+    this.ended = true;
+    this.#awakened();
+  }
+
+  get jar(): Jar {
+    this.#jar ??= Jar.fromJson(this.record.jar);
+    return this.#jar;
+  }
+
+  /** Responses and sockets that are open now. */
+  get running(): Ties {
+    this.#running ??= new Ties();
+    return this.#running;
+  }
+
+  get isBusy(): boolean {
+    return this.#running !== undefined && this.#running.size > 0;
+  }
+
+  /** Known without the record, as {@link createdAt} is. */
+  get state(): Session['state'] {
+    return this.#state;
+  }
+
+  get createdAt(): Instant {
+    return this.#createdAt;
+  }
+
+  /**
+   * Lets go of the record and the open jar, until somebody asks for them. What must not be forgotten stays: whether it ended,
+   * when somebody was here, and what the application is believed.
+   * @param keeper has the record; without one it is kept here, as one string
+   * @returns whether nothing was in the way
+   */
+  rest(keeper: Keeper | undefined): boolean {
+    const isQuiet = !this.isBusy && this.exchangesInFlight === 0 && this.#jar?.isUnsaved !== true;
+    const isStored = this.edits === this.written && !this.differs;
+    if (this.#state !== 'verified' || this.ended || !isQuiet || !isStored) return false;
+    this.#kept = keeper ?? packed(this.record);
+    this.#record = undefined;
+    this.#jar = undefined;
+    this.#running = undefined;
+    this.writing = undefined;
+    this.exchange = DONE;
+    return true;
   }
 
   get confidence(): Confidence {
@@ -96,10 +186,11 @@ export class LiveSession {
 
   /** What another process wrote, with what this one has not written yet. */
   take(record: SessionRecord): void {
+    const { jar } = this; // of the record that it has until now
     this.record = record;
     this.stale = false;
     if (record.lastSeenAt > this.seenAt) this.seenAt = record.lastSeenAt;
-    if (this.jar.follow(record.jar)) this.#confidence.shake();
+    if (jar.follow(record.jar)) this.#confidence.shake();
   }
 
   /**
@@ -107,6 +198,6 @@ export class LiveSession {
    * rise only with a new id, which is another object: what changes here without taking them is a question for a fresh proof.
    */
   stillVerified(version: number): boolean {
-    return !this.ended && version >= this.#heldFrom && this.record.session.state === 'verified';
+    return !this.ended && version >= this.#heldFrom && this.#state === 'verified';
   }
 }
