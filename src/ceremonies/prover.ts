@@ -3,10 +3,10 @@
  * session changed by compare-and-set → budgets reset. Every early return is a refusal (I4, I5, I6).
  */
 import { readCode } from '../factors/code.ts';
-import type { Factor, Verification } from '../factors/factor.ts';
+import type { Channel, Factor, Verification } from '../factors/factor.ts';
 import { awaited, isExpired } from '../gate/session.ts';
 import type { Enrolment, Identity, LoginId, PendingLogin, ReturnPath } from '../gate/types.ts';
-import { GateError } from '../gate/types.ts';
+import { FACTOR_IDS, GateError } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type Issued, SessionGone } from '../session/sessions.ts';
 import { type CeremonyParts, endingOf, ownerOf, troubleCode, wayOf } from './accounts.ts';
@@ -14,9 +14,6 @@ import type { Prompt, Proved, Prover, Sent, Way } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { sendCode } from './sending.ts';
 import { verifyCode } from './verifying.ts';
-
-/** Strongest first; the prompt opens with the first that the person has. */
-const STRENGTH = ['totp', 'authy'] as const;
 
 export class FactorProver implements Prover {
   readonly #parts: CeremonyParts;
@@ -41,7 +38,7 @@ export class FactorProver implements Prover {
     };
   }
 
-  async send(session: LiveSession, way: string, channel: 'sms' | 'call', insist: boolean): Promise<Sent | Refusal> {
+  async send(session: LiveSession, way: string, channel: Channel, insist: boolean): Promise<Sent | Refusal> {
     const login = this.#asked(session);
     if (login === undefined) return refusal('session-gone');
     const chosen = await this.#choose(login.identity, way);
@@ -119,7 +116,7 @@ export class FactorProver implements Prover {
       const factor = this.#parts.factor(enrolment.factor);
       if (factor !== undefined) ways.push(wayOf(enrolment, factor, endingOf(enrolment)));
     }
-    return ways.sort((a, b) => STRENGTH.indexOf(a.factor) - STRENGTH.indexOf(b.factor));
+    return ways.sort((a, b) => FACTOR_IDS.indexOf(a.factor) - FACTOR_IDS.indexOf(b.factor));
   }
 
   /** The named way, among those of this identity and of the configuration; whatever else a request names is unknown. */

@@ -4,7 +4,9 @@
  */
 import type { Enrolment, FactorId, Identity, Instant, Json, Phone } from '../gate/types.ts';
 
-export type Channel = 'sms' | 'call';
+/** Ways in which a question reaches a person who asked for it. */
+export const CHANNELS = ['sms', 'call', 'whatsapp', 'email', 'push'] as const;
+export type Channel = (typeof CHANNELS)[number];
 
 export interface Person {
   readonly identity: Identity;

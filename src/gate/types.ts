@@ -18,8 +18,9 @@ export type LoginId = Branded<string, 'LoginId'>;
 /** A same-origin path with query, checked by gate/redirect.ts. The only thing we ever redirect to. */
 export type ReturnPath = Branded<string, 'ReturnPath'>;
 
-/** A kind of proof. Adding one: a folder in factors/, a line in its registry, a line here. */
-export type FactorId = 'totp' | 'authy';
+/** Every kind of proof, strongest first. Adding one: a folder in factors/, a line in its registry, a line here. */
+export const FACTOR_IDS = ['passkey', 'totp', 'authy', 'verify', 'sms', 'email', 'recovery'] as const;
+export type FactorId = (typeof FACTOR_IDS)[number];
 
 /** Any value that survives JSON unchanged. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -30,6 +31,15 @@ export interface Enrolment {
   readonly factor: FactorId;
   readonly data: Json;
   readonly createdAt: Instant;
+  /** Given by the person, at most 40 characters. */
+  readonly name?: string;
+}
+
+/** What is known of the browser behind a login. Shown to the person, believed by nobody. */
+export interface ClientFacts {
+  readonly address: string;
+  /** `User-Agent`: printable, at most 256 characters. */
+  readonly agent: string;
 }
 
 /** A phone number as it is stored: E.164, with the parts that the pages and Authy need. */

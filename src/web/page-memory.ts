@@ -5,13 +5,14 @@
 import { createSession } from 'koa-session';
 import { z } from 'zod';
 import type { RefusalCode } from '../ceremonies/outcomes.ts';
-import type { Json } from '../gate/types.ts';
+import { CHANNELS } from '../factors/factor.ts';
+import { FACTOR_IDS, type Json } from '../gate/types.ts';
 import type { OwnContext, OwnMiddleware } from './context.ts';
 import type { WebOptions } from './options.ts';
 import { REFUSALS } from './outcomes.ts';
 
-const channel = z.enum(['sms', 'call']);
-const factor = z.enum(['totp', 'authy']);
+const channel = z.enum(CHANNELS);
+const factor = z.enum(FACTOR_IDS);
 const refusalCode = z.custom<RefusalCode>((code) => typeof code === 'string' && Object.hasOwn(REFUSALS, code));
 
 const notice = z.discriminatedUnion('kind', [

@@ -10,7 +10,15 @@ import type { Dispatch, Notice } from './page-memory.ts';
 import type { WayOn } from './pages.ts';
 import type { KeyRefusal, Site } from './web.ts';
 
-export const FACTOR_NAMES: Record<FactorId, string> = { totp: 'Authenticator app', authy: 'Authy' };
+export const FACTOR_NAMES: Record<FactorId, string> = {
+  passkey: 'Passkey',
+  totp: 'Authenticator app',
+  authy: 'Authy',
+  verify: 'Text message',
+  sms: 'Text message',
+  email: 'E-mail',
+  recovery: 'Recovery code',
+};
 
 /** Titles of pages, which browsers show in tabs and history. */
 export const TITLES = {

@@ -23,10 +23,7 @@ import type { Sessions } from '../../src/session/sessions.ts';
 
 export const RIGHT_CODE = '246810';
 const FRESH_MS = 5 * 60_000;
-const DIGITS: Record<FactorId, { min: number; max: number }> = {
-  totp: { min: 6, max: 6 },
-  authy: { min: 6, max: 10 },
-};
+const DIGITS = (factor: FactorId) => (factor === 'authy' ? { min: 6, max: 10 } : { min: 6, max: 6 });
 
 type Sending = { readonly what: 'prompt' | 'draft'; readonly channel: Channel; readonly insist: boolean };
 
@@ -67,7 +64,7 @@ export class CeremoniesDouble implements Ceremonies {
   }
 
   #codeProblem(code: unknown, factor: FactorId): Refusal | undefined {
-    const digits = DIGITS[factor];
+    const digits = DIGITS(factor);
     const text = String(code).replace(/\D/g, '');
     if (String(code).trim() === '') return refusal('code-empty', { digits });
     if (text.length < digits.min) return refusal('code-too-short', { digits });
@@ -87,7 +84,7 @@ export class CeremoniesDouble implements Ceremonies {
         ways: this.enrolled.map(({ id, factor, ending }) => ({
           id,
           factor,
-          digits: DIGITS[factor],
+          digits: DIGITS(factor),
           channels: factor === 'authy' ? (['sms', 'call'] as const) : [],
           ...(ending === undefined ? {} : { ending }),
         })),
@@ -168,7 +165,7 @@ export class CeremoniesDouble implements Ceremonies {
       return this.draftOf === 'totp'
         ? {
             factor: 'totp',
-            digits: DIGITS.totp,
+            digits: DIGITS('totp'),
             channels: [],
             instructions: {
               totp: {
@@ -182,7 +179,7 @@ export class CeremoniesDouble implements Ceremonies {
         : {
             factor: 'authy',
             provider: 'Authy, a service of Twilio',
-            digits: DIGITS.authy,
+            digits: DIGITS('authy'),
             channels: ['sms', 'call'],
             instructions: { phoneEnding: '67' },
           };

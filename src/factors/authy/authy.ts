@@ -118,14 +118,15 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
     },
 
     async send(enrolment: Enrolment, channel: Channel, insist: boolean): Promise<Sending> {
-      if (!channels.includes(channel)) return { sent: false, reason: 'channel-off' };
+      if (!channels.includes(channel) || (channel !== 'sms' && channel !== 'call'))
+        return { sent: false, reason: 'channel-off' };
       const user = userOf(enrolment.data);
       if (user === undefined) return { sent: false, reason: 'gone' };
       const query = {
         ...(insist ? { force: 'true' } : {}),
         ...(options.locale === undefined ? {} : { locale: options.locale }),
       };
-      const call: Call = { method: 'GET', path: `${channel === 'sms' ? 'sms' : 'call'}/${user.authyId}`, query };
+      const call: Call = { method: 'GET', path: `${channel}/${user.authyId}`, query };
       const silent: Sending = { sent: false, reason: 'unavailable' };
       return ask(channel, call, (answer) => readSending(answer, user.phoneEnding), silent);
     },
