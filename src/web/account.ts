@@ -8,9 +8,10 @@ import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { disclosureText, enrolledText, FACTOR_NAMES, LEVELS, noticeText, TITLES } from './texts.ts';
+import { disclosureText, enrolledText, LEVELS, noticeText, TITLES } from './texts.ts';
 import { dayOf, timeOf } from './times.ts';
 import type { AvailableView, EnrolledView, PhoneView } from './views.ts';
+import { WORDS } from './words/words.ts';
 
 /** Longest number that goes back into the field after an error; ceremonies look at no more either. */
 const LONGEST_TYPED = 100;
@@ -45,7 +46,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       draft:
         account.draft === undefined
           ? false
-          : { name: FACTOR_NAMES[account.draft], path: screen.path(`/enrol/${account.draft}/confirm`) },
+          : { name: WORDS[account.draft].name, path: screen.path(`/enrol/${account.draft}/confirm`) },
       needsProof: account.needsProof,
       phone: phoneView(account, notice, screen),
       isAdministrator: administration.isAdministrator(session),
@@ -97,13 +98,14 @@ function enrolledView(one: Account['enrolled'][number], screen: Screen): Enrolle
 }
 
 function availableView(one: Account['available'][number]): AvailableView {
+  const { name, addHint, addButton } = WORDS[one.factor];
   return {
     factor: one.factor,
-    name: FACTOR_NAMES[one.factor],
+    name,
+    hint: addHint,
+    button: addButton,
     provider: one.provider ?? '',
     discloses: one.discloses.map(disclosureText),
-    needsPhone: one.needsPhone,
-    replaces: one.replaces,
   };
 }
 

@@ -8,9 +8,10 @@ import { leave, type Notice, take } from './page-memory.ts';
 import { backTo } from './person.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { FACTOR_NAMES, KEY_REFUSALS, LEVELS, TITLES } from './texts.ts';
+import { KEY_REFUSALS, LEVELS, TITLES } from './texts.ts';
 import { timeOf } from './times.ts';
 import type { ErrorView, KeyView, UserView } from './views.ts';
+import { WORDS } from './words/words.ts';
 
 const LONGEST_SEARCH = 200;
 
@@ -115,7 +116,7 @@ function keyError(notice: Notice | undefined): ErrorView | undefined {
 function userView(row: UserRow, screen: Screen): UserView {
   return {
     identity: row.identity,
-    factors: row.factors.map((factor) => FACTOR_NAMES[factor]).join(', '),
+    factors: row.factors.map((factor) => WORDS[factor].name).join(', '),
     level: LEVELS[row.level],
     sessions: row.sessions,
     lock: row.lock,

@@ -1,6 +1,7 @@
-/** Our one style sheet and one script, under names that change with their content, so that they may be cached for good. */
+/** Style sheets and scripts of the pages, under names that change with their content, so that they may be cached for good. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
 
 export interface Asset {
   /** File name in the URL: `page.0123456789abcdef.css`. */
@@ -10,22 +11,34 @@ export interface Asset {
 }
 
 export interface Assets {
-  readonly css: Asset;
-  readonly js: Asset;
+  /** File name in the folder → name in the URL. */
+  readonly names: ReadonlyMap<string, string>;
   /** Exact names only: nothing of a request ever becomes a path in the file system. */
   find(name: string): Asset | undefined;
 }
 
-/** @throws when a file is missing: the installation is broken, and the start should say so. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+};
+
+/** @throws when the folder is missing: the installation is broken, and the start should say so. */
 export function loadAssets(folder: URL): Assets {
-  const css = load(folder, 'page', 'css', 'text/css; charset=utf-8');
-  const js = load(folder, 'page', 'js', 'text/javascript; charset=utf-8');
-  const byName = new Map([css, js].map((asset) => [asset.name, asset]));
-  return { css, js, find: (name) => byName.get(name) };
+  const names = new Map<string, string>();
+  const byName = new Map<string, Asset>();
+  for (const file of readdirSync(folder)) {
+    const type = TYPES[extname(file)];
+    if (type === undefined) continue;
+    const asset = load(folder, file, type);
+    names.set(file, asset.name);
+    byName.set(asset.name, asset);
+  }
+  return { names, find: (name) => byName.get(name) };
 }
 
-function load(folder: URL, stem: string, extension: string, type: string): Asset {
-  const body = readFileSync(new URL(`${stem}.${extension}`, folder));
+function load(folder: URL, file: string, type: string): Asset {
+  const extension = extname(file);
+  const body = readFileSync(new URL(file, folder));
   const hash = createHash('sha256').update(body).digest('hex').slice(0, 16);
-  return { name: `${stem}.${hash}.${extension}`, type, body };
+  return { name: `${file.slice(0, -extension.length)}.${hash}${extension}`, type, body };
 }

@@ -1,5 +1,5 @@
 /** What the code field needs on both of its pages: the prompt, and the last step of an enrolment. */
-import type { Channel } from '../factors/factor.ts';
+import { CHANNELS, type Channel } from '../factors/factor.ts';
 import type { FactorId } from '../gate/types.ts';
 import type { OwnContext } from './context.ts';
 import type { Form } from './form.ts';
@@ -8,6 +8,7 @@ import type { Screen } from './screen.ts';
 import { codeHint, dispatchText, sendText } from './texts.ts';
 import { durationText, secondsUntil, timeOf } from './times.ts';
 import type { CodeFormView, DispatchView, ErrorView } from './views.ts';
+import { WORDS } from './words/words.ts';
 
 interface Coded {
   readonly factor: FactorId;
@@ -29,6 +30,7 @@ export function codeForm(
     hint: codeHint(coded.factor, coded.digits),
     error: error ?? screen.noticeError(notice, coded.factor),
     dispatch: last === undefined ? false : dispatchView(screen, last),
+    sendTitle: WORDS[coded.factor].sendTitle ?? '',
     sends: coded.channels.map((channel) => ({
       channel,
       text: sendText(channel, last),
@@ -51,8 +53,7 @@ function dispatchView(screen: Screen, last: Dispatch): DispatchView {
 
 /** `undefined` for anything that is not a channel. */
 export function channelOf(form: Form): Channel | undefined {
-  const channel = form.get('channel');
-  return channel === 'sms' || channel === 'call' ? channel : undefined;
+  return CHANNELS.find((channel) => channel === form.get('channel'));
 }
 
 export function insistOf(form: Form): boolean {

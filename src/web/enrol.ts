@@ -13,8 +13,9 @@ import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { disclosureText, enrolTitle, FACTOR_NAMES, TITLES } from './texts.ts';
+import { disclosureText, TITLES } from './texts.ts';
 import type { EnrolView } from './views.ts';
+import { WORDS } from './words/words.ts';
 
 /** Names the draft in what the pages remember; there is one per account. */
 const DRAFT = 'draft';
@@ -55,12 +56,15 @@ async function explain(ctx: OwnContext, screen: Screen, factor: FactorId, refuse
     return screen.redirect(ctx, screen.path('/account'));
   }
   const error = refused === undefined ? screen.noticeError(await take(ctx)) : screen.errorOf(ctx, refused);
-  const heading = enrolTitle(factor);
+  const words = WORDS[factor];
+  const heading = words.enrolTitle;
   const view: EnrolView = {
     heading,
     factor,
     provider: available.provider ?? '',
     discloses: available.discloses.map((one) => ({ what: disclosureText(one), value: one.value ?? '' })),
+    needs: words.needs,
+    caution: words.caution ?? '',
     phoneMissing: phoneMissing(available, account.phone),
     needsProof: account.needsProof,
     replaces: available.replaces,
@@ -96,7 +100,7 @@ async function confirm(ctx: OwnContext, form: Form, screen: Screen, factor: Fact
   const confirmed = await enroller.confirm(session, form.get('code') ?? '');
   if (confirmed.ok) {
     screen.clearCookie(ctx);
-    screen.show(ctx, 'enrol-done', { name: FACTOR_NAMES[confirmed.factor] }, { title: TITLES.done });
+    screen.show(ctx, 'enrol-done', { name: WORDS[confirmed.factor].name }, { title: TITLES.done });
     return;
   }
   if (confirmed.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, `/enrol/${factor}/confirm`));
@@ -142,7 +146,7 @@ function showDraft(
 ): void {
   const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, draft.factor);
   const form = codeForm(ctx, screen, draft, DRAFT, notice, error);
-  const heading = enrolTitle(draft.factor);
+  const heading = WORDS[draft.factor].enrolTitle;
   const view = {
     ...form,
     heading,

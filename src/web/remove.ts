@@ -7,7 +7,8 @@ import { leave } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { enrolledText, factorNoun, removeTitle } from './texts.ts';
+import { enrolledText, removeTitle } from './texts.ts';
+import { WORDS } from './words/words.ts';
 
 export function removePages(routes: Routes, screen: Screen): void {
   routes.get('/remove/:id', (ctx) => ask(ctx, screen));
@@ -29,9 +30,9 @@ async function ask(ctx: OwnContext, screen: Screen, refused?: Refusal): Promise<
     'remove',
     {
       heading,
-      noun: factorNoun(one.factor),
+      noun: WORDS[one.factor].noun,
       path: screen.path(`/remove/${encodeURIComponent(one.id)}`),
-      provider: one.factor === 'authy',
+      consequence: WORDS[one.factor].removeConsequence ?? '',
       isLast: others.length === 0,
       left: others.map(enrolledText),
       needsProof: account.needsProof,

@@ -41,13 +41,16 @@ export function createRender(folder: URL, assets: Assets): Render {
   });
   for (const name of NAMES) environment.getTemplate(`${name}.njk`, true);
   return (name, view, { site, ...frame }) => {
-    const at = `${site.gatewayPath}/assets/`;
+    const asset = (file: string): string => {
+      const name = assets.names.get(file);
+      if (name === undefined) throw new Error(`there is no asset ${file}`);
+      return `${site.gatewayPath}/assets/${name}`;
+    };
     return environment.render(`${name}.njk`, {
       ...frame,
       base: site.gatewayPath,
       site: { ...site, contact: site.contact ?? '' },
-      css: at + assets.css.name,
-      js: at + assets.js.name,
+      asset,
       view,
     });
   };

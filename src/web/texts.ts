@@ -9,16 +9,7 @@ import type { FactorId } from '../gate/types.ts';
 import type { Dispatch, Notice } from './page-memory.ts';
 import type { WayOn } from './pages.ts';
 import type { KeyRefusal, Site } from './web.ts';
-
-export const FACTOR_NAMES: Record<FactorId, string> = {
-  passkey: 'Passkey',
-  totp: 'Authenticator app',
-  authy: 'Authy',
-  verify: 'Text message',
-  sms: 'Text message',
-  email: 'E-mail',
-  recovery: 'Recovery code',
-};
+import { WORDS } from './words/words.ts';
 
 /** Titles of pages, which browsers show in tabs and history. */
 export const TITLES = {
@@ -42,52 +33,55 @@ export const END_TITLES: Partial<Record<RefusalCode, string>> = {
   'not-an-administrator': 'For administrators only',
 };
 
-export function enrolTitle(factor: FactorId): string {
-  return factor === 'authy' ? 'Configure 2FA' : 'Set up your authenticator app';
-}
-
 export function removeTitle(factor: FactorId): string {
-  return `Remove ${factorNoun(factor)}`;
-}
-
-export function factorNoun(factor: FactorId): string {
-  return factor === 'authy' ? 'Authy' : 'your authenticator app';
+  return `Remove ${WORDS[factor].noun}`;
 }
 
 export function wayText(way: Pick<Way, 'factor' | 'channels' | 'ending'>): string {
-  if (way.factor === 'totp') return 'A code from your authenticator app';
-  if (way.channels.length === 0 || way.ending === undefined) return 'A code from the Authy app';
-  const sent = way.channels.includes('sms') ? 'a text message' : 'a call';
-  return `A code from the Authy app, or ${sent} to a number ending ${way.ending}`;
+  return WORDS[way.factor].wayText(way);
 }
 
 export function enrolledText(one: Pick<Enrolled, 'factor' | 'ending'>): string {
-  const name = FACTOR_NAMES[one.factor];
+  const { name } = WORDS[one.factor];
   return one.ending === undefined ? name : `${name}, number ending ${one.ending}`;
 }
 
 export function codeHint(factor: FactorId, digits: { readonly min: number; readonly max: number }): string {
-  const size = digits.min === digits.max ? `${digits.min}-digit ` : '';
-  return factor === 'authy'
-    ? `Open the Authy app and enter the ${size}code that it shows, or have a code sent to you.`
-    : `Open your authenticator app and enter the ${size}code that it shows.`;
+  return WORDS[factor].codeHint(digits.min === digits.max ? `${digits.min}-digit ` : '');
 }
 
-/** Label of a button that sends. */
+/** Labels of the buttons that send: at first, again, and when a notification went to the app instead. */
+const SENDS: Readonly<Record<Channel, { readonly first: string; readonly again: string; readonly anyway: string }>> = {
+  sms: { first: 'Text me a code', again: 'Text me a new code', anyway: 'Text me a code anyway' },
+  call: { first: 'Call me', again: 'Call me instead', anyway: 'Call me anyway' },
+  whatsapp: { first: 'Send me a WhatsApp message', again: 'Send me a new one', anyway: 'Send me one anyway' },
+  email: { first: 'E-mail me a code', again: 'E-mail me a new code', anyway: 'E-mail me a code anyway' },
+  push: { first: 'Send a request to my app', again: 'Send a new request', anyway: 'Send a request anyway' },
+};
+
 export function sendText(channel: Channel, last: Pick<Dispatch, 'toApp' | 'channel'> | undefined): string {
-  if (last?.toApp === true && last.channel === channel) {
-    return channel === 'sms' ? 'Text me a code anyway' : 'Call me anyway';
-  }
-  if (channel === 'sms') return last?.channel === 'sms' ? 'Text me a new code' : 'Text me a code';
-  return last === undefined ? 'Call me' : 'Call me instead';
+  const texts = SENDS[channel];
+  if (last?.toApp === true && last.channel === channel) return texts.anyway;
+  return last?.channel === channel || (last !== undefined && channel === 'call') ? texts.again : texts.first;
 }
 
 export function dispatchText({ channel, toApp, ending }: Omit<Dispatch, 'for'>): string {
   if (toApp) return 'We sent a notification to your Authy app. Open the app and enter the code that it shows.';
   const to = ending === undefined ? 'your phone' : `a number ending ${ending}`;
-  return channel === 'sms'
-    ? `We sent a code to ${to}. It can take a minute to arrive.`
-    : `We are calling ${to} to tell you the code.`;
+  switch (channel) {
+    case 'sms':
+      return `We sent a code to ${to}. It can take a minute to arrive.`;
+    case 'call':
+      return `We are calling ${to} to tell you the code.`;
+    case 'whatsapp':
+      return `We sent a WhatsApp message with a code to ${to}.`;
+    case 'email':
+      return 'We sent a code to your e-mail address. It can take a minute to arrive; look among unwanted mail too.';
+    case 'push':
+      return 'We sent a request to your app. Approve it there, or enter a code.';
+    default:
+      return channel satisfies never;
+  }
 }
 
 export function disclosureText({ what }: Disclosure): string {
@@ -141,9 +135,9 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
     case 'phone-saved':
       return ['Your phone number was saved.'];
     case 'factor-removed':
-      return [`${FACTOR_NAMES[notice.factor]} was removed. Your other sessions were signed out.`];
+      return [`${WORDS[notice.factor].name} was removed. Your other sessions were signed out.`];
     case 'draft-discarded':
-      return [`Setting up ${factorNoun(notice.factor)} was cancelled. Nothing was changed.`];
+      return [`Setting up ${WORDS[notice.factor].noun} was cancelled. Nothing was changed.`];
     case 'recovery-used':
       return [
         `You used a recovery code. You have ${notice.left} left.`,

@@ -34,6 +34,8 @@ export interface CodeFormView {
   readonly hint: string;
   readonly error: ErrorView | false;
   readonly dispatch: DispatchView | false;
+  /** Above the buttons, before anything was sent. */
+  readonly sendTitle: string;
   readonly sends: readonly SendView[];
 }
 
@@ -69,10 +71,10 @@ export interface EnrolledView {
 export interface AvailableView {
   readonly factor: string;
   readonly name: string;
+  readonly hint: string;
+  readonly button: string;
   readonly provider: string;
   readonly discloses: readonly string[];
-  readonly needsPhone: boolean;
-  readonly replaces: boolean;
 }
 
 export interface AccountView {
@@ -104,6 +106,10 @@ export interface EnrolView {
   readonly factor: string;
   readonly provider: string;
   readonly discloses: readonly { readonly what: string; readonly value: string }[];
+  /** What a person must have. */
+  readonly needs: readonly string[];
+  /** What is weak about it, or empty. */
+  readonly caution: string;
   readonly phoneMissing: boolean;
   readonly needsProof: boolean;
   readonly replaces: boolean;
@@ -125,7 +131,8 @@ export interface RemoveView {
   readonly heading: string;
   readonly noun: string;
   readonly path: string;
-  readonly provider: boolean;
+  /** What else removing it does, or empty. */
+  readonly consequence: string;
   readonly isLast: boolean;
   readonly left: readonly string[];
   readonly needsProof: boolean;

@@ -1,0 +1,21 @@
+/** What people read about Authy. */
+import type { FactorWords } from './words.ts';
+
+export const authy: FactorWords = {
+  name: 'Authy',
+  noun: 'Authy',
+  enrolTitle: 'Configure 2FA',
+  addButton: 'Configure 2FA',
+  addHint: 'Codes from the Authy app or by text message.',
+  needs: [],
+  caution:
+    'Codes by text message are weaker than codes from an app: numbers can be taken over, and texts can be read along. Use the app when you can.',
+  wayText: ({ channels, ending }) => {
+    if (channels.length === 0 || ending === undefined) return 'A code from the Authy app';
+    const sent = channels.includes('sms') ? 'a text message' : 'a call';
+    return `A code from the Authy app, or ${sent} to a number ending ${ending}`;
+  },
+  codeHint: (size) => `Open the Authy app and enter the ${size}code that it shows, or have a code sent to you.`,
+  sendTitle: 'No app at hand?',
+  removeConsequence: 'The provider is told to forget you.',
+};
