@@ -144,10 +144,9 @@ export class Gateway {
     query: ParsedFields,
     start: BodyStart,
   ): Promise<void> | void {
-    if (session?.stale !== true) return this.#ask(arrival, session, query, start);
-    const found = this.#parts.sessions.find(arrival.cookies.key, true);
-    if (found instanceof Promise) return found.then((now) => this.#ask(arrival, now, query, start));
-    return this.#ask(arrival, found, query, start);
+    const stands = session !== undefined && this.#parts.sessions.stands(session);
+    if (!(stands instanceof Promise)) return this.#ask(arrival, session, query, start);
+    return stands.then((still) => this.#ask(arrival, still ? session : undefined, query, start));
   }
 
   /** Everything that the gate wants to know is here. */

@@ -107,8 +107,8 @@ class Passing implements Forwarding {
     if (told === undefined) return this.#send(cookie);
     told.then(
       () => {
-        if (this.#decision.guarded ? session.stillVerified(this.#version) : isAnonymous(session))
-          return this.#send(cookie);
+        const still = this.#decision.guarded ? session.stillVerified(this.#version) : isAnonymous(session);
+        if (still) return this.#send(cookie);
         this.onEnd(); // the rights ended while the others were told
         this.#refuse('session-ended');
       },
@@ -142,11 +142,19 @@ class Passing implements Forwarding {
   mayTell(): boolean {
     const { session } = this.#way;
     if (!this.#decision.guarded || session === undefined) return false;
-    return session.stillVerified(this.#version) && !this.#parts.rechecks.isDoubtful(session);
+    if (!this.#parts.sessions.isCurrent(session) || !session.stillVerified(this.#version)) return false;
+    return !this.#parts.rechecks.isDoubtful(session);
   }
 
   /** A verified session's answer: only while it still is that session, and only if it is still that person. */
   #guarded(head: AnswerHead, session: LiveSession): HeadRuling {
+    const stands = this.#parts.sessions.stands(session);
+    if (!(stands instanceof Promise)) return this.#judged(head, session);
+    // Others did something to it while the application was busy: whose page this is may be just that.
+    return { hold: this.#ruled(stands.then(() => this.#judged(head, session)).then(heldBy)) };
+  }
+
+  #judged(head: AnswerHead, session: LiveSession): HeadRuling {
     const { scope, settings } = this.#way;
     const { profile } = settings;
     if (!session.stillVerified(this.#version)) return { hold: this.#refused('session-ended') };
@@ -327,6 +335,10 @@ class Passing implements Forwarding {
   #detach(session: LiveSession): void {
     if (this.#running !== undefined) this.#parts.sessions.detach(session, this.#running);
   }
+}
+
+function heldBy(ruling: HeadRuling): Held | Promise<Held> {
+  return 'hold' in ruling ? ruling.hold : ruling;
 }
 
 function isAnonymous({ ended, session }: LiveSession): boolean {

@@ -130,10 +130,15 @@ class SocketAnswer {
 
   /** @throws SessionGone, or rejects with it: the forwarder refuses the client then. */
   onHead(answer: AnswerHead): FlatHeaders | Promise<FlatHeaders> {
+    this.#land();
+    const stands = this.#parts.sessions.stands(this.#session);
+    return stands instanceof Promise ? stands.then(() => this.#judged(answer)) : this.#judged(answer);
+  }
+
+  #judged(answer: AnswerHead): FlatHeaders | Promise<FlatHeaders> {
     const { rechecks, sessions, clock } = this.#parts;
     const { profile } = this.#settings;
     const session = this.#session;
-    this.#land();
     if (!session.stillVerified(this.#version)) throw new SessionGone();
     if (vaultCookies(answer.setCookies, session.jar, this.#scope.target.path, clock.now(), profile)) {
       rechecks.doubt(session);
@@ -154,6 +159,7 @@ class SocketAnswer {
   async #confirmed(answer: AnswerHead): Promise<FlatHeaders> {
     const session = this.#session;
     const found = await this.#parts.rechecks.confirm(session, this.#scope.client);
+    if (found.is === 'same') await this.#parts.sessions.settled(session);
     if (found.is === 'same' && session.stillVerified(this.#version)) return this.#headersOut(answer);
     // A socket cannot be sent to the prompt. Whoever it is now begins anew, in the application too.
     this.#detach(); // so that the refusal reaches the client

@@ -153,8 +153,10 @@ export class FactorEnroller implements Enroller {
   }
 
   /** Changes the account if this session may, judged on the record as it is at the moment of writing. */
-  #change(session: LiveSession, change: (user: UserRecord) => UserRecord | RefusalCode): Promise<Done | Refusal> {
+  async #change(session: LiveSession, change: (user: UserRecord) => UserRecord | RefusalCode): Promise<Done | Refusal> {
     const identity = ownerOf(session);
+    // A provider may have taken its time; the session may have been ended elsewhere meanwhile.
+    if (!(await this.#parts.sessions.stands(session))) return refusal('session-gone');
     return this.#parts.store.users.update<Done | Refusal>(identity, (current) => {
       if (session.ended) return { result: refusal('session-gone') };
       if (!this.#mayChange(session, current)) return { result: refusal('fresh-proof-needed') };

@@ -87,6 +87,20 @@ export class Sessions {
     return this.#asked(this.#following, key);
   }
 
+  /** Whether everything that others did to a session is known here, so that nobody need be asked; never where rights are missing. */
+  isCurrent(session: LiveSession): boolean {
+    return this.#following === undefined || this.#following.isCurrent(session);
+  }
+
+  /**
+   * Whether a session that was found a while ago still is one, as it is held here now. The store is asked unless it is current.
+   * @throws StoreError (the promise) when it cannot be asked
+   */
+  stands(session: LiveSession): boolean | Promise<boolean> {
+    if (this.#following === undefined || this.#following.isCurrent(session)) return !session.ended;
+    return this.#asked(this.#following, session.key).then((now) => now === session);
+  }
+
   /** The session of a key as far as this process knows, without asking anybody. */
   peek(key: string | undefined): LiveSession | undefined {
     if (key === undefined) return undefined;

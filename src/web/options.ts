@@ -8,8 +8,8 @@ import type { KeySettings, Site } from './web.ts';
 
 export interface WebOptions {
   readonly ceremonies: Ceremonies;
-  /** Only for what pages remember between two requests; rights change in the ceremonies. */
-  readonly sessions: Pick<Sessions, 'peek' | 'setPage' | 'settled'>;
+  /** For what pages remember between two requests, and for what became of a session meanwhile; rights change in the ceremonies. */
+  readonly sessions: Pick<Sessions, 'peek' | 'setPage' | 'settled' | 'stands'>;
   readonly key: KeySettings;
   readonly site: () => Site;
   /** From `cookieNameFor(publicUrl)`. */

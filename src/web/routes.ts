@@ -52,6 +52,11 @@ async function guarded(ctx: OwnContext, screen: Screen, fields: readonly string[
     screen.alone(ctx, 'form-refused', 'token');
     return;
   }
+  // The form may have taken its time; what others ended meanwhile changes nothing any more (I6).
+  if (!(await screen.options.sessions.stands(session))) {
+    screen.alone(ctx, 'form-refused', 'no-session');
+    return;
+  }
   await handler(ctx, read.form);
 }
 

@@ -1,7 +1,7 @@
 /** Stands between the gateway and the application and holds or breaks what a test names, so that races run in a known order. */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 
 export interface Held {
@@ -26,6 +26,9 @@ export class Relay {
   readonly url: string;
   /** Port of the application. */
   target = 0;
+  /** What an upgrade is answered with; the application hears of none. */
+  upgradeAnswer = '';
+  upgrades = 0;
   readonly #close: () => Promise<void>;
   readonly #rules: Rule[];
   readonly #delays: { line: string; arrived: () => void; released: Promise<void> }[] = [];
@@ -39,12 +42,20 @@ export class Relay {
   static async start(): Promise<Relay> {
     const rules: Rule[] = [];
     const server = createServer((req, res) => relay.#pass(req, res));
+    const upgraded = new Set<Duplex>();
+    server.on('upgrade', (_, socket) => {
+      upgraded.add(socket);
+      socket.on('error', () => socket.destroy());
+      relay.upgrades += 1;
+      socket.write(relay.upgradeAnswer);
+    });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const close = () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
       });
     const relay = new Relay(`http://127.0.0.1:${port}`, rules, close);
     return relay;
