@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly profile?: string;
   /** A stand-in for Authy and the key that it takes. */
   readonly authy?: { readonly url: string; readonly apiKey?: string };
+  /** Further factors: YAML below `factors`, indented by two. */
+  readonly factors?: string;
   /** The origin that people use, when it is not the gateway's own: a proxy of the test stands in front. */
   readonly publicUrl?: string;
   readonly port?: number;
@@ -244,7 +246,7 @@ ${
 ${authy.apiKey === undefined ? '' : `    apiKey: ${authy.apiKey} # the key of the stand-in\n`}    baseUrl: ${authy.url} # nobody else's
     emailDomain: example.com
 `
-}admins: [admin@example.com, admin]
+}${options.factors ?? ''}admins: [admin@example.com, admin]
 management: ${options.management ?? 'false'}
 branding: { service: Lucy, country: CH }
 support: { contact: 'help@example.com' }

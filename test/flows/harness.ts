@@ -4,7 +4,7 @@ import { TOTP } from 'otpauth';
 import { type Assembled, assemble, type Rules } from '../../src/assemble.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import { type StandInLucy, type StandInLucyOptions, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
-import { buildFactors } from '../../src/factors/registry.ts';
+import { buildFactors, type FactorsOptions } from '../../src/factors/registry.ts';
 import type { Enrolment, Identity, PolicyLevel } from '../../src/gate/types.ts';
 import type { Pair } from '../../src/listen/certificate.ts';
 import type { ListenerLimits } from '../../src/listen/limits.ts';
@@ -27,6 +27,8 @@ export interface HarnessOptions {
   readonly app?: Partial<StandInLucyOptions>;
   readonly profile?: Record<string, unknown>;
   readonly level?: PolicyLevel;
+  /** Factors beside TOTP and Authy, or other options for these. */
+  readonly factors?: FactorsOptions;
   readonly trustedProxies?: readonly string[];
   readonly store?: (clock: TestClock) => Store;
   /** Several gateways, each over its own store, with a round-robin in front of them. */
@@ -105,6 +107,7 @@ export class Harness {
       {
         totp: { issuer: 'Lucy' },
         authy: { apiKey: 'test-key-of-the-stand-in', baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
+        ...options.factors,
       },
       { clock, log, randomBytes },
     );
