@@ -21,7 +21,7 @@ export interface BodyReader {
 }
 
 /**
- * @param method of the request: an answer to HEAD has no body, whatever it says.
+ * @param method of the request: an answer to HEAD has no body, whatever it says; nor has an interim one.
  * @throws UpstreamError `malformed` when the framing is in doubt.
  */
 export function bodyReader(head: ParsedHead, method: string): BodyReader {
@@ -34,7 +34,8 @@ export function bodyReader(head: ParsedHead, method: string): BodyReader {
   } else if (length !== undefined && (lengths.length > 1 || !/^[0-9]{1,15}$/.test(length))) {
     throw new UpstreamError('malformed');
   }
-  if (method === 'HEAD' || head.status === 204 || head.status === 304) return new Measured(0, 'none');
+  if (method === 'HEAD' || head.status < 200 || head.status === 204 || head.status === 304)
+    return new Measured(0, 'none');
   if (codings.length > 0) return new Chunked();
   if (length === undefined) return new UntilClose();
   return new Measured(Number(length), { length: Number(length) });
@@ -92,7 +93,9 @@ class UntilClose implements BodyReader {
 /** A line of a chunked body: a size with its extensions, or a trailer. */
 const MOST_LINE_BYTES = 4096;
 const MOST_TRAILER_BYTES = 16_384;
-const SIZE_LINE = /^([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
+/** With extensions that are nobody's (RFC 9112 7.1.1), in their right form all the same. */
+const SIZE_LINE =
+  /^([0-9A-Fa-f]{1,12})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
 const CR = 13;
 const LF = 10;
 
@@ -168,8 +171,15 @@ class Chunked implements BodyReader {
       this.#trailer += `${line}\r\n`;
       if (this.#trailer.length > MOST_TRAILER_BYTES) throw new UpstreamError('malformed');
     } else {
-      if (this.#trailer !== '') this.trailers = parseFields(this.#trailer, 0).headers;
+      if (this.#trailer !== '') this.#takeTrailers();
       this.#expects = 'nothing';
     }
+  }
+
+  #takeTrailers(): void {
+    const { headers, lengths, codings } = parseFields(this.#trailer, 0);
+    // How the body was framed is known by now; whoever says it again means another body (RFC 9110 6.5.1).
+    if (lengths.length > 0 || codings.length > 0) throw new UpstreamError('malformed');
+    this.trailers = headers;
   }
 }

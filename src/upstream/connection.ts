@@ -183,14 +183,15 @@ export class Connection implements Carrier {
 
   /** @throws UpstreamError `malformed` */
   #took(head: ParsedHead): void {
+    const body = bodyReader(head, this.#method);
     if (head.status < 200) {
       this.#interim += 1;
       // Nobody asked to switch (attack 75).
       if (head.status === 101 || this.#interim > MOST_INTERIM) throw new UpstreamError('malformed');
       return;
     }
-    this.#body = bodyReader(head, this.#method);
-    if (!goesOn(head) || (this.#body.framing === 'chunks' && head.codings.length === 0)) this.#keeps = false;
+    this.#body = body;
+    if (!goesOn(head) || (body.framing === 'chunks' && head.codings.length === 0)) this.#keeps = false;
     this.#due = Number.POSITIVE_INFINITY; // event streams are silent for hours
     if (this.#served === 0) this.#idleMs = idleMs(head);
   }
