@@ -1,6 +1,7 @@
 /** From the start of the process to the first answer, in turns. */
 import { performance } from 'node:perf_hooks';
-import { freePort, MALLOC } from './children.ts';
+import { freePort } from '../test/fakes/free-port.ts';
+import { MALLOC } from './children.ts';
 import { gatewayCommand } from './gateways.ts';
 import { median } from './rounds.ts';
 import { type Setting, sourceFile } from './setting.ts';

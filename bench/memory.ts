@@ -10,7 +10,8 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Children, freePort, MALLOC } from './children.ts';
+import { freePort } from '../test/fakes/free-port.ts';
+import { Children, MALLOC } from './children.ts';
 import { residentOf } from './machine.ts';
 
 const GIGABYTE = 1 << 30;

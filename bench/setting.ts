@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Children, freePort } from './children.ts';
+import { freePort } from '../test/fakes/free-port.ts';
+import type { Children } from './children.ts';
 import { findTool, treeOf } from './machine.ts';
 import { nginxConfig } from './nginx.ts';
 import { BODIES, ECHO_PATH, TAKE_PATH } from './people.ts';

@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { ALICE_DIARY, DOKUWIKI_USERS, startDokuWiki, whySkipDokuWiki } from '../fakes/dokuwiki.ts';
-import { freePort, GatewayProcess } from './gateway-process.ts';
+import { freePort } from '../fakes/free-port.ts';
+import { GatewayProcess } from './gateway-process.ts';
 import { startRecordingProxy } from './recording-proxy.ts';
 import { giveCode, heading, logInToLucy, setUpTotp } from './steps.ts';
 

@@ -12,9 +12,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { FakeBrowser, type Page } from '../fakes/browser.ts';
+import { freePort } from '../fakes/free-port.ts';
 import { type Header, RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { Authenticator } from './authenticator.ts';
-import { freePort, GatewayProcess, MAIN, runCommand } from './gateway-process.ts';
+import { GatewayProcess, MAIN, runCommand } from './gateway-process.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../config/gateway.yaml', import.meta.url));
 const ALICE = { email: 'alice@example.com', password: 'correct horse alice' };

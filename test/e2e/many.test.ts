@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { FakeBrowser, type Page } from '../fakes/browser.ts';
+import { freePort } from '../fakes/free-port.ts';
 import { type Header, RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { type RedisProcess, startRedis } from '../fakes/redis-server.ts';
 import { RoundRobin } from '../fakes/round-robin.ts';
 import { newFolder } from '../store/samples.ts';
 import { Authenticator } from './authenticator.ts';
-import { freePort, type GatewayOptions, GatewayProcess, runCommand } from './gateway-process.ts';
+import { type GatewayOptions, GatewayProcess, runCommand } from './gateway-process.ts';
 
 const ALICE = { email: 'alice@example.com', password: 'correct horse alice' };
 

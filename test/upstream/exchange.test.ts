@@ -2,21 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import type { FlatHeaders, HeadRuling } from '../../src/upstream/upstream.ts';
-import { Front, type FrontOptions, withCookies } from './front.ts';
+import { closeBoth, Front, openBoth, withCookies } from './front.ts';
 import { client, StandIn, until } from './wire.ts';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
-
-async function setUp(options: Partial<FrontOptions> = {}) {
-  const app = await StandIn.start();
-  stops.push(() => app.stop());
-  const front = await Front.start({ url: app.url, ...options });
-  stops.push(() => front.stop());
-  return { app, front };
-}
+afterEach(closeBoth);
 
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -43,7 +36,7 @@ async function push(socket: import('node:net').Socket, bytes: number): Promise<n
 }
 
 test('a client that does not read stops the application, and gets everything once it reads', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.socket.pause();
   browser.write(GET);
@@ -67,7 +60,7 @@ test('a client that does not read stops the application, and gets everything onc
 });
 
 test('an application that does not read stops the client', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.onConnection = (end) => {
     end.socket.removeAllListeners('data');
     end.socket.pause();
@@ -80,7 +73,7 @@ test('an application that does not read stops the client', async () => {
 test.each(['before the head', 'in the answer', 'in the upload'])(
   'a client that goes away %s takes the upstream request with it',
   async (when) => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write(when === 'in the upload' ? 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\nabc' : GET);
     const upstream = await app.connection();
@@ -98,7 +91,7 @@ test.each(['before the head', 'in the answer', 'in the upload'])(
 );
 
 test('an aborted exchange ends on both sides, at any time and only once', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.write(GET);
   const upstream = await app.connection();
@@ -122,7 +115,7 @@ test('an aborted exchange ends on both sides, at any time and only once', async 
 });
 
 test('requests that wait for a connection can be aborted and leave the others alone', async () => {
-  const { app, front } = await setUp({ connections: 1 });
+  const { app, front } = await openBoth({ connections: 1 });
   const first = await client(front.port);
   first.write('GET /first HTTP/1.1\r\nHost: x\r\n\r\n');
   const upstream = await app.connection();
@@ -156,7 +149,7 @@ function dropSecond(app: StandIn): void {
 }
 
 test('a GET on a kept-alive connection that died is sent again; the client sees nothing of it', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   dropSecond(app);
   const browser = await client(front.port);
   for (let i = 1; i <= 6; i += 1) {
@@ -167,7 +160,7 @@ test('a GET on a kept-alive connection that died is sent again; the client sees 
 });
 
 test('after two dead connections the third is a fresh one', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browsers = await Promise.all([1, 2, 3, 4].map(() => client(front.port)));
   for (const browser of browsers) browser.write(GET);
   // None is answered before all have come: each has a connection of its own.
@@ -190,7 +183,7 @@ test('after two dead connections the third is a fresh one', async () => {
 });
 
 test('a POST on a kept-alive connection that died is sent once and fails', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   dropSecond(app);
   const browser = await client(front.port);
   browser.write(GET);
@@ -202,7 +195,7 @@ test('a POST on a kept-alive connection that died is sent once and fails', async
 });
 
 test('a GET with a body, and a GET that kills a fresh connection, are sent once', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   dropSecond(app);
   const browser = await client(front.port);
   browser.write(GET);
@@ -217,7 +210,7 @@ test('a GET with a body, and a GET that kills a fresh connection, are sent once'
 });
 
 test('a GET whose answer had begun is not sent again', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.onConnection = (end) => {
     let requests = 0;
     end.socket.on('data', () => {
@@ -237,7 +230,7 @@ test('a GET whose answer had begun is not sent again', async () => {
 test.each([true, false])(
   'a client that waits for 100 gets it once the application takes the body (%s)',
   async (check) => {
-    const { app, front } = await setUp({ checkContinue: check });
+    const { app, front } = await openBoth({ checkContinue: check });
     app.onConnection = (end) => {
       end.socket.on('data', () => {
         if (end.text.endsWith('abc')) end.write(OK);
@@ -265,7 +258,7 @@ test('a client that waits for 100 is not asked for its body when the application
 });
 
 test('an early answer to a running upload arrives, and the connection goes on', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n');
   browser.write(Buffer.alloc(1_000_000, 'x'));
@@ -282,7 +275,7 @@ test('an early answer to a running upload arrives, and the connection goes on', 
 });
 
 test('an early answer of an application that does not read reaches the client, whose upload runs into the void', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.onConnection = (end) => end.socket.once('data', () => end.socket.pause());
   const browser = await client(front.port);
   const size = 64 * 1_048_576;
@@ -309,7 +302,7 @@ function gate() {
 
 test('nothing of a held answer leaves before the ruling, then all of it', async () => {
   const { ruling, settle } = gate();
-  const { app, front } = await setUp({ rule: () => ruling });
+  const { app, front } = await openBoth({ rule: () => ruling });
   const browser = await client(front.port);
   browser.write(GET);
   const upstream = await app.connection();
@@ -328,7 +321,7 @@ test('nothing of a held answer leaves before the ruling, then all of it', async 
 
 test('a held answer beyond the bound makes the application wait, and arrives whole after the ruling', async () => {
   const { ruling, settle } = gate();
-  const { app, front } = await setUp({ rule: () => ruling, holdBytes: 1_048_576 });
+  const { app, front } = await openBoth({ rule: () => ruling, holdBytes: 1_048_576 });
   const body = randomBytes(32 * 1_048_576);
   const browser = await client(front.port);
   const pieces: Buffer[] = [];
@@ -355,7 +348,7 @@ test('a held answer beyond the bound makes the application wait, and arrives who
 test.each(['complete', 'running'])('of an answer that was taken (%s) not a byte leaks', async (how) => {
   const { ruling, settle } = gate();
   let respond: () => void = () => {};
-  const { app, front } = await setUp({
+  const { app, front } = await openBoth({
     rule: (_, res) => {
       respond = () => res.writeHead(200, { 'content-length': 4 }).end('mine');
       return ruling;
@@ -380,7 +373,7 @@ test.each(['complete', 'running'])('of an answer that was taken (%s) not a byte 
 
 test('a ruling that fails, or that throws, lets nothing through', async () => {
   const { ruling, fail } = gate();
-  const { app, front } = await setUp({ rule: () => ruling });
+  const { app, front } = await openBoth({ rule: () => ruling });
   app.answer('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret');
   const browser = await client(front.port);
   browser.write(GET);
@@ -389,7 +382,7 @@ test('a ruling that fails, or that throws, lets nothing through', async () => {
   await browser.has('502');
   expect(front.failures).toEqual(['malformed']);
   expect(front.ends).toBe(1);
-  const throwing = await setUp({
+  const throwing = await openBoth({
     rule: () => {
       throw new Error('a bug');
     },
@@ -402,7 +395,7 @@ test('a ruling that fails, or that throws, lets nothing through', async () => {
 });
 
 test('a ruling that could split the head lets nothing through', async () => {
-  const { app, front } = await setUp({
+  const { app, front } = await openBoth({
     rule: (head) => ({ send: [...withCookies(head), 'X-A', 'a\r\nSet-Cookie: b=1'] }),
   });
   app.answer('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret');
@@ -415,7 +408,7 @@ test('a ruling that could split the head lets nothing through', async () => {
 
 test('an answer that breaks while it is held is an error, never half an answer', async () => {
   const { ruling, settle } = gate();
-  const { app, front } = await setUp({ rule: () => ruling });
+  const { app, front } = await openBoth({ rule: () => ruling });
   const browser = await client(front.port);
   browser.write(GET);
   const upstream = await app.connection();
@@ -429,7 +422,7 @@ test('an answer that breaks while it is held is an error, never half an answer',
 });
 
 test('a 304 that names the length of its page is passed on', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.answer('HTTP/1.1 304 Not Modified\r\nContent-Length: 999\r\nETag: "a"\r\n\r\n');
   const browser = await client(front.port);
   browser.write(GET);
@@ -440,7 +433,7 @@ test('a 304 that names the length of its page is passed on', async () => {
 });
 
 test('closing ends what still runs', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.write(GET);
   const upstream = await app.connection();

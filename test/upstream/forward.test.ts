@@ -1,25 +1,18 @@
 import { afterEach, expect, test } from 'vitest';
-import { Front, type FrontOptions } from './front.ts';
+import { closeBoth, Front, openBoth } from './front.ts';
 import { client, lines, StandIn, until } from './wire.ts';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
-
-async function setUp(options: Partial<FrontOptions> = {}) {
-  const app = await StandIn.start();
-  stops.push(() => app.stop());
-  const front = await Front.start({ url: app.url, ...options });
-  stops.push(() => front.stop());
-  return { app, front };
-}
+afterEach(closeBoth);
 
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 test('the target reaches the application byte for byte', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.answer(OK);
   const browser = await client(front.port);
   browser.write('GET //a/%2e%2e/../b%2Fc//?x=%20&y=[1]&%C3%A9={} HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -28,7 +21,7 @@ test('the target reaches the application byte for byte', async () => {
 });
 
 test('headers keep case, order and duplicates both ways, and bytes above 0x7f', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.answer(
     'HTTP/1.1 299 N\xe3o feito\r\nX-One: a\r\nx-two: \xe9\xfc\r\nX-ONE: b\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n' +
       'Keep-Alive: timeout=9\r\nConnection: keep-alive, X-Private\r\nX-Private: 1\r\nContent-Length: 2\r\n\r\nok',
@@ -53,7 +46,7 @@ test('headers keep case, order and duplicates both ways, and bytes above 0x7f', 
 });
 
 test('a small answer is head and body in one packet', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.answer(OK);
   const browser = await client(front.port);
   const packets: number[] = [];
@@ -64,7 +57,7 @@ test('a small answer is head and body in one packet', async () => {
 });
 
 test('a chunked request goes on as chunks, a measured one with its length', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.onConnection = (end) => {
     end.socket.on('data', () => {
       if (/0\r\n\r\n$|hello$/.test(end.text)) end.write(OK);
@@ -88,7 +81,7 @@ test('a chunked request goes on as chunks, a measured one with its length', asyn
 });
 
 test('the parts of a body that were read before go first', async () => {
-  const { app, front } = await setUp({
+  const { app, front } = await openBoth({
     before: (req) =>
       new Promise((resolve) => {
         req.once('data', (bodyRead: Buffer) => {
@@ -111,7 +104,7 @@ test('the parts of a body that were read before go first', async () => {
 });
 
 test('a body that was read whole is sent with the length it has', async () => {
-  const { app, front } = await setUp({
+  const { app, front } = await openBoth({
     headers: { framing: { length: 3 } },
     before: async (req) => {
       for await (const _ of req);
@@ -127,7 +120,7 @@ test('a body that was read whole is sent with the length it has', async () => {
 });
 
 test('HEAD, 204 and 304 have no body and the connection goes on', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.onConnection = (end) => {
     end.socket.on('data', (chunk) => {
       const path = chunk.toString('latin1');
@@ -157,7 +150,7 @@ const TOLD =
 
 test('interim answers and trailers of the application are dropped unless they may be told', async () => {
   for (const mayTell of [undefined, () => false]) {
-    const { app, front } = await setUp(mayTell === undefined ? {} : { mayTell });
+    const { app, front } = await openBoth(mayTell === undefined ? {} : { mayTell });
     app.answer(TOLD);
     const browser = await client(front.port);
     browser.write(GET);
@@ -168,7 +161,7 @@ test('interim answers and trailers of the application are dropped unless they ma
 });
 
 test('early hints and trailers that may be told arrive, less cookies, framing and what is hop by hop', async () => {
-  const { app, front } = await setUp({ mayTell: () => true });
+  const { app, front } = await openBoth({ mayTell: () => true });
   app.answer(TOLD);
   const browser = await client(front.port);
   browser.write(GET);
@@ -184,7 +177,7 @@ test('early hints and trailers that may be told arrive, less cookies, framing an
 });
 
 test('a client of HTTP/1.0 gets neither early hints nor trailers', async () => {
-  const { app, front } = await setUp({ mayTell: () => true });
+  const { app, front } = await openBoth({ mayTell: () => true });
   app.answer(TOLD);
   const browser = await client(front.port);
   browser.write('GET /a HTTP/1.0\r\nHost: x\r\n\r\n');
@@ -194,7 +187,7 @@ test('a client of HTTP/1.0 gets neither early hints nor trailers', async () => {
 });
 
 test('an application that gives hints without end is heard five times', async () => {
-  const { app, front } = await setUp({ mayTell: () => true });
+  const { app, front } = await openBoth({ mayTell: () => true });
   app.answer(`${'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(20)}${OK}`);
   const browser = await client(front.port);
   browser.write(GET);
@@ -207,7 +200,7 @@ test('nothing is told beside an answer that is held, before or after its ruling'
   const hold = new Promise<{ send: string[] }>((resolve) => {
     settle = () => resolve({ send: [] });
   });
-  const { app, front } = await setUp({ mayTell: () => true, rule: () => ({ hold }) });
+  const { app, front } = await openBoth({ mayTell: () => true, rule: () => ({ hold }) });
   app.answer(TOLD.slice(TOLD.indexOf('HTTP/1.1 200')));
   const browser = await client(front.port);
   browser.write(GET);
@@ -219,7 +212,7 @@ test('nothing is told beside an answer that is held, before or after its ruling'
 });
 
 test('the head of an event stream comes before its first event, and each event at once', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.write(GET);
   const upstream = await app.connection();
@@ -242,7 +235,7 @@ test.each([
 ])('an answer that was cut never looks complete: %s', async (_, bytes) => {
   for (const how of ['fin', 'rst'] as const) {
     for (const version of ['1.0', '1.1'] as const) {
-      const { app, front } = await setUp();
+      const { app, front } = await openBoth();
       const browser = await client(front.port);
       browser.write(`GET /a HTTP/${version}\r\nHost: x\r\n\r\n`);
       const upstream = await app.connection();
@@ -264,7 +257,7 @@ test.each([
 
 test('an answer that lasts until the connection closes is complete at its end, and cut at a reset', async () => {
   for (const how of ['fin', 'rst'] as const) {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write(GET);
     const upstream = await app.connection();
@@ -289,7 +282,7 @@ test.each([
   ['a length that is none', 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nab'],
   ['a switch nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n'],
 ])('an answer with %s is a 502', async (_, bytes, harmless = false) => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.answer(bytes);
   const browser = await client(front.port);
   browser.write(GET);
@@ -316,7 +309,7 @@ test('an application that is not there is a 502 and the next request is tried an
 });
 
 test('an application that does not begin its answer in time is a 504', async () => {
-  const { front } = await setUp({ headersTimeoutMs: 50 });
+  const { front } = await openBoth({ headersTimeoutMs: 50 });
   const browser = await client(front.port);
   browser.write(GET);
   await browser.has('504');
@@ -324,7 +317,7 @@ test('an application that does not begin its answer in time is a 504', async () 
 });
 
 test('a client of HTTP/1.0 gets a body without chunks', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.answer('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n');
   const browser = await client(front.port);
   browser.write('GET / HTTP/1.0\r\n\r\n');
@@ -333,7 +326,7 @@ test('a client of HTTP/1.0 gets a body without chunks', async () => {
 });
 
 test('pipelined requests are answered in order, and a lost client ends those that wait', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
   const [one, two] = [await app.connection(0), await app.connection(1)];

@@ -11,7 +11,7 @@ import type {
   Upstream,
   UpstreamFailure,
 } from '../../src/upstream/upstream.ts';
-import { portOf } from './wire.ts';
+import { portOf, StandIn } from './wire.ts';
 
 export interface FrontOptions extends Partial<UpstreamOptions> {
   readonly url: string;
@@ -98,6 +98,22 @@ export class Front {
     this.server.closeAllConnections();
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
+}
+
+const stops: (() => Promise<void>)[] = [];
+
+/** An application and a front before it. */
+export async function openBoth(options: Partial<FrontOptions> = {}): Promise<{ app: StandIn; front: Front }> {
+  const app = await StandIn.start();
+  stops.push(() => app.stop());
+  const front = await Front.start({ url: app.url, ...options });
+  stops.push(() => front.stop());
+  return { app, front };
+}
+
+/** For `afterEach`. */
+export async function closeBoth(): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) await stop();
 }
 
 export function withCookies(head: AnswerHead): FlatHeaders {

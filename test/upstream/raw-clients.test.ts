@@ -3,21 +3,10 @@
  * sockets on both sides; nothing here waits for a time to pass.
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { Front, type FrontOptions } from './front.ts';
-import { client, type End, lines, StandIn, until } from './wire.ts';
+import { closeBoth, openBoth } from './front.ts';
+import { client, type End, lines, type StandIn, until } from './wire.ts';
 
-const stops: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
-
-async function setUp(options: Partial<FrontOptions> = {}) {
-  const app = await StandIn.start();
-  stops.push(() => app.stop());
-  const front = await Front.start({ url: app.url, ...options });
-  stops.push(() => front.stop());
-  return { app, front };
-}
+afterEach(closeBoth);
 
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -25,7 +14,7 @@ const CHUNKS = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n
 
 /** One request on a connection of its own; the application answers with these bytes, and closes if it must. */
 async function exchange(request: string, answer: string, fin = false): Promise<{ browser: End; app: StandIn }> {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   app.onConnection = (end) => {
     end.socket.once('data', () => {
       end.write(answer);
@@ -55,7 +44,7 @@ describe('a client of HTTP/1.0', () => {
   });
 
   test('that asks for keep-alive keeps its connection after a length', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     app.answer(OK);
     const browser = await client(front.port);
     for (let round = 1; round <= 3; round += 1) {
@@ -97,7 +86,7 @@ describe('a client of HTTP/1.0', () => {
   });
 
   test('gets each event of a stream when it happens', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write('GET /a HTTP/1.0\r\n\r\n');
     const upstream = await app.connection();
@@ -114,7 +103,7 @@ describe('a client of HTTP/1.0', () => {
   });
 
   test('is never told to continue: it would take that for the answer', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     app.onConnection = (end) => {
       end.socket.on('data', () => {
         if (end.text.endsWith('abc')) end.write(OK);
@@ -138,7 +127,7 @@ describe('the connection of a client', () => {
   });
 
   test('goes on whatever the application does with its own', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     let round = 0;
     app.onConnection = (end) => {
@@ -161,7 +150,7 @@ describe('the connection of a client', () => {
 describe('an upload', () => {
   test('is announced before its body comes, and goes on piece by piece', async () => {
     for (const framing of ['Content-Length: 6', 'Transfer-Encoding: chunked']) {
-      const { app, front } = await setUp();
+      const { app, front } = await openBoth();
       const browser = await client(front.port);
       const piece = (text: string): string => (framing.startsWith('C') ? text : `3\r\n${text}\r\n`);
       browser.write(`POST / HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`);
@@ -182,7 +171,7 @@ describe('an upload', () => {
 
 describe('what a client says about the connection', () => {
   test('stays on it, with everything that it names; the rest arrives in order, case and number', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     app.answer(OK);
     const browser = await client(front.port);
     browser.write(
@@ -205,7 +194,7 @@ describe.each([
   ['resets its connection', (browser: End) => void browser.socket.resetAndDestroy()],
 ])('a client that %s', (_, leave) => {
   test('in a chunked upload: the application never sees a last chunk', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
     const upstream = await app.connection();
@@ -218,7 +207,7 @@ describe.each([
   });
 
   test('in a measured upload: nothing is sent in place of what is missing', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf');
     const upstream = await app.connection();
@@ -230,7 +219,7 @@ describe.each([
   });
 
   test('in an upload that the application does not read: it hears of it all the same', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     app.onConnection = (end) => end.socket.once('data', () => end.socket.pause());
     const browser = await client(front.port);
     browser.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 64000000\r\n\r\nfirst');
@@ -245,7 +234,7 @@ describe.each([
   });
 
   test('without having read what waits for it: the application is stopped', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.socket.pause();
     browser.write(GET);
@@ -262,7 +251,7 @@ describe.each([
   });
 
   test('while it waits behind its own earlier request: neither goes on', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write(`${GET}${GET}`);
     await app.connection(1);
@@ -281,7 +270,7 @@ describe('an application that breaks off', () => {
     ['before its answer', CLOSE],
     ['before its answer, by a reset', RESET],
   ])('%s is a 502 at once, and the client’s connection goes on', async (_, leave) => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc');
     const upstream = await app.connection();
@@ -295,7 +284,7 @@ describe('an application that breaks off', () => {
   });
 
   test('in an upload ends it: the client gets a 502 although it still has to send', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\nhalf');
     const upstream = await app.connection();
@@ -315,7 +304,7 @@ describe('an application that breaks off', () => {
     ['that reads', false],
     ['that does not read', true],
   ])('in an answer cuts a client %s', async (_, stops) => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     const browser = await client(front.port);
     browser.write(GET);
     const upstream = await app.connection();
@@ -339,7 +328,7 @@ describe('an application that breaks off', () => {
 describe('a kept-alive connection that the application closes', () => {
   /** Answers the first request of each connection, and breaks it off when another comes. */
   async function setUpRace(leave: (end: End) => void) {
-    const parts = await setUp();
+    const parts = await openBoth();
     parts.app.onConnection = (end) => {
       let requests = 0;
       end.socket.on('data', () => {
@@ -389,7 +378,7 @@ describe('a kept-alive connection that the application closes', () => {
   });
 
   test('before the next request is not used for it, so that even a POST arrives', async () => {
-    const { app, front } = await setUp();
+    const { app, front } = await openBoth();
     app.answer(OK);
     const browser = await client(front.port);
     browser.write(GET);

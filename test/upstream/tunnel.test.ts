@@ -1,21 +1,14 @@
 import { createHash } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { TestClock } from '../fakes/clock.ts';
-import { Front, type FrontOptions } from './front.ts';
+import { closeBoth, Front, type FrontOptions, openBoth } from './front.ts';
 import { client, lines, StandIn, until } from './wire.ts';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
-
-async function setUp(options: Partial<FrontOptions> = {}) {
-  const app = await StandIn.start();
-  stops.push(() => app.stop());
-  const front = await Front.start({ url: app.url, ...options });
-  stops.push(() => front.stop());
-  return { app, front };
-}
+afterEach(closeBoth);
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const ACCEPT = createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
@@ -28,7 +21,7 @@ const YES =
   `Sec-WebSocket-Accept: ${ACCEPT}\r\nX-App: 1\r\nSet-Cookie: sid=secret\r\n\r\n`;
 
 async function open(options: Partial<FrontOptions> = {}) {
-  const { app, front } = await setUp({ tunnelHead: (head) => head.headers, ...options });
+  const { app, front } = await openBoth({ tunnelHead: (head) => head.headers, ...options });
   const browser = await client(front.port);
   browser.write(ASK);
   const upstream = await app.connection();
@@ -63,7 +56,7 @@ test('after a valid 101 bytes pass both ways; the handshake is rebuilt', async (
 });
 
 test('bytes that came with a head are kept both ways, and wait for the 101', async () => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.write(`${ASK}early-client`);
   const upstream = await app.connection();
@@ -252,7 +245,7 @@ test.each([
   ['a body', edit('Sec-WebSocket-Version: 13', 'Content-Length: 5')],
   ['chunks', edit('Sec-WebSocket-Version: 13', 'Transfer-Encoding: chunked')],
 ])('an upgrade with %s is refused with 400 and never reaches the application', async (_, ask) => {
-  const { app, front } = await setUp();
+  const { app, front } = await openBoth();
   const browser = await client(front.port);
   browser.write(ask + SMUGGLED);
   await browser.gone();
