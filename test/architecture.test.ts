@@ -259,7 +259,7 @@ describe('imports', () => {
       otpauth: ['factors'],
       '@simplewebauthn/server': ['factors'],
       nodemailer: ['mail'],
-      undici: ['upstream', 'factors'],
+      undici: ['factors'],
       lowdb: ['store'],
       'libphonenumber-js': ['phone'],
       pino: ['log.ts'],
