@@ -5,6 +5,7 @@ import { Administrator } from './ceremonies/administrator.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
 import { FactorProver } from './ceremonies/prover.ts';
+import { Questions } from './ceremonies/questions.ts';
 import type { Clock } from './clock.ts';
 import type { Factors } from './factors/registry.ts';
 import type { Identity, PolicyLevel } from './gate/types.ts';
@@ -28,6 +29,8 @@ export interface Rules extends Settings {
   readonly factors: Factors;
   readonly site: Site;
   level(identity: Identity): PolicyLevel;
+  /** The address that the application knows a person by; `undefined` when it is none. */
+  email(identity: Identity): string | undefined;
   isAdmin(identity: Identity): boolean;
 }
 
@@ -71,15 +74,18 @@ export function assemble(ingredients: Ingredients): Assembled {
     onWriteError: (error) => log.error('store_write_failed', { reason: reasonOf(error) }),
   });
   const counters = new Counters(store.counters);
+  const randomId = () => randomBytes(12).toString('base64url');
   const level = (identity: Identity) => rules().level(identity);
   const parts: CeremonyParts = {
     store,
     sessions,
     counters,
+    questions: new Questions(store.counters, randomId),
     clock,
     log,
     level,
-    randomId: () => randomBytes(12).toString('base64url'),
+    email: (identity) => rules().email(identity),
+    randomId,
     limits: () => rules().ceremonies,
     factor: (id) => rules().factors.get(id),
     factors: () => rules().factors.list(),

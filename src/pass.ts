@@ -9,7 +9,7 @@ import { isSafe } from './gate/decide.ts';
 import type { Log } from './log.ts';
 import { reasonOf } from './log.ts';
 import { addReadable, hasVaulted, vaultCookies } from './login/absorb.ts';
-import { type Accepted, type AcceptParts, acceptLogin } from './login/accept.ts';
+import { type Accepted, type AcceptParts, acceptLogin, clientFacts } from './login/accept.ts';
 import type { AppQuestions } from './login/app.ts';
 import { endQuietly, joinCookies, wayOn } from './login/exchange.ts';
 import type { Rechecks } from './login/recheck.ts';
@@ -262,7 +262,7 @@ class Passing implements Forwarding {
     const way = wayOn(undefined, { profile, wanted: wishedFor(wish), publicOrigin: publicUrl.origin });
     let accepted: Accepted;
     try {
-      accepted = await acceptLogin(this.#parts.accept, session, identity, way);
+      accepted = await acceptLogin(this.#parts.accept, session, identity, way, clientFacts(scope.client, this.req));
     } catch (error) {
       await endQuietly(this.#parts.sessions, session); // its jar is somebody else's now, and nobody wrote that down
       throw error;

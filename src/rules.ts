@@ -16,6 +16,7 @@ export interface RuleNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly randomBytes: (count: number) => Buffer;
+  readonly mac: (label: string, text: string) => Buffer;
 }
 
 export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): Rules {
@@ -48,7 +49,10 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       stepUpMs: sessions.stepUp,
       draftMs: DRAFT_MS,
     },
-    factors: buildFactors(revealed(config.factors), needs),
+    factors: buildFactors(revealed(config.factors), {
+      ...needs,
+      site: { service: config.branding.service, publicUrl },
+    }),
     site: {
       service: config.branding.service,
       publicUrl: publicUrl.origin,
@@ -60,6 +64,13 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       usesProvider: config.factors.authy !== undefined,
     },
     level: levelsOf(config.policy, profile.identify),
+    // Only a name that the application itself gave (I3) is somebody's address; what was typed at the login is not.
+    email: (identity) => (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
     isAdmin: adminsOf(config.admins, profile.identify),
   };
+}
+
+/** One address, as people have them; a name with anything that could end a header or name a second one is none. */
+function isEmail(name: string): boolean {
+  return name.length <= 254 && /^[^\s@<>",;:\\()[\]]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/iu.test(name);
 }

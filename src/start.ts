@@ -79,9 +79,10 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     const upstream = await openChecked(loaded, clock, options.withoutUpstream, log);
     cleanUp.push(() => upstream.close());
 
+    const needs = { clock, log, randomBytes, mac: (label: string, text: string) => store.mac(label, text) };
     let current: { readonly loaded: LoadedConfig; readonly rules: Rules } = {
       loaded,
-      rules: rulesFrom(loaded, { clock, log, randomBytes }),
+      rules: rulesFrom(loaded, needs),
     };
     cleanUp.push(() => current.rules.factors.close());
     const reload = async (): Promise<readonly Problem[]> => {
@@ -94,7 +95,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
       const fixed = unchangeable(current.loaded, next);
       if (fixed.length > 0) log.warn('config_restart_needed', { keys: fixed });
       const old = current;
-      current = { loaded: next, rules: rulesFrom(keepFixed(old.loaded, next), { clock, log, randomBytes }) };
+      current = { loaded: next, rules: rulesFrom(keepFixed(old.loaded, next), needs) };
       await old.rules.factors.close();
       log.info('config_reloaded');
       return [];

@@ -31,9 +31,9 @@ export async function accountOf(
   const available = parts.factors().map(
     (factor): Available => ({
       factor: factor.id,
-      discloses: factor.discloses(personOf(identity, user)),
-      needsPhone: factor.needsPhone,
-      replaces: has(factor.id),
+      discloses: factor.discloses(personOf(parts, identity, user)),
+      needsPhone: factor.needs === 'phone',
+      replaces: !factor.several && has(factor.id),
       ...(factor.provider === undefined ? {} : { provider: factor.provider }),
     }),
   );

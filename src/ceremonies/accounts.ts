@@ -1,6 +1,6 @@
 /** What the ceremonies share: their parts, and how they read an account. Decides nothing. */
 import type { Clock } from '../clock.ts';
-import type { Channel, Factor, Person } from '../factors/factor.ts';
+import type { Factor, Person, ProviderTrouble } from '../factors/factor.ts';
 import type { Budget, GuessLimits } from '../gate/attempts.ts';
 import { identityOf } from '../gate/session.ts';
 import type { Enrolment, FactorId, Identity, PolicyLevel } from '../gate/types.ts';
@@ -8,9 +8,9 @@ import type { Log } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { Store, UserRecord } from '../store/store.ts';
-import type { Way } from './ceremonies.ts';
 import type { Counters } from './counters.ts';
 import type { RefusalCode } from './outcomes.ts';
+import type { Questions } from './questions.ts';
 
 export interface CeremonyLimits {
   readonly guesses: GuessLimits;
@@ -30,6 +30,7 @@ export interface CeremonyParts {
   readonly store: Store;
   readonly sessions: Sessions;
   readonly counters: Counters;
+  readonly questions: Questions;
   readonly clock: Clock;
   readonly log: Log;
   readonly randomId: () => string;
@@ -37,6 +38,8 @@ export interface CeremonyParts {
   readonly factor: (id: FactorId) => Factor | undefined;
   readonly factors: () => readonly Factor[];
   readonly level: (identity: Identity) => PolicyLevel;
+  /** The address that the application knows the person by, if it is one. */
+  readonly email: (identity: Identity) => string | undefined;
   /** An account name as the profile would normalise it. */
   readonly identify: (name: string) => Identity | undefined;
   readonly isAdmin: (identity: Identity) => boolean;
@@ -49,23 +52,21 @@ export function ownerOf(session: LiveSession): Identity {
   return identity;
 }
 
-export function personOf(identity: Identity, user: UserRecord | undefined): Person {
-  return user?.phone === undefined ? { identity } : { identity, phone: user.phone };
+export function personOf(
+  parts: Pick<CeremonyParts, 'email'>,
+  identity: Identity,
+  user: UserRecord | undefined,
+): Person {
+  const email = parts.email(identity);
+  return {
+    identity,
+    ...(user?.phone === undefined ? {} : { phone: user.phone }),
+    ...(email === undefined ? {} : { email }),
+  };
 }
 
 export function emptyUser(identity: Identity): UserRecord {
   return { identity, enrolments: [], factorVersion: 0 };
-}
-
-export function wayOf(enrolment: Enrolment, factor: Factor, ending: string | undefined): Way {
-  const channels: readonly Channel[] = factor.channels;
-  return {
-    id: enrolment.id,
-    factor: factor.id,
-    digits: factor.digits,
-    channels,
-    ...(ending === undefined ? {} : { ending }),
-  };
 }
 
 /** Last two digits of the number behind an enrolment, where its factor keeps one. */
@@ -77,9 +78,7 @@ export function endingOf(enrolment: Enrolment): string | undefined {
 }
 
 /** What a provider's trouble is called in a refusal. */
-export function troubleCode(
-  reason: 'unavailable' | 'misconfigured' | 'gone' | 'number' | 'limited' | 'phone-missing',
-): RefusalCode {
+export function troubleCode(reason: ProviderTrouble | 'phone-missing' | 'email-missing'): RefusalCode {
   switch (reason) {
     case 'unavailable':
       return 'provider-unavailable';
@@ -92,7 +91,8 @@ export function troubleCode(
     case 'limited':
       return 'provider-limited';
     case 'phone-missing':
-      return 'phone-missing';
+    case 'email-missing':
+      return reason;
     default:
       return reason satisfies never;
   }

@@ -2,8 +2,8 @@
  * What a person (or an administrator) can do, as the pages see it. Implemented beside this file; a page never touches a
  * factor, a counter or the store by itself. Whose account it is comes from the session, never from a request (I4).
  */
-import type { Channel, Disclosure, Instructions } from '../factors/factor.ts';
-import type { FactorId, Identity, Instant, PolicyLevel, ReturnPath } from '../gate/types.ts';
+import type { AnswerKind, Channel, Disclosure, Instructions } from '../factors/factor.ts';
+import type { FactorId, Identity, Instant, Json, PolicyLevel, ReturnPath } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued } from '../session/sessions.ts';
 import type { Refusal } from './outcomes.ts';
@@ -13,10 +13,13 @@ export interface Way {
   /** Id of the enrolment; harmless in a form, because it is looked up among the session's own. */
   readonly id: string;
   readonly factor: FactorId;
+  readonly answer: AnswerKind;
   readonly digits: { readonly min: number; readonly max: number };
   readonly channels: readonly Channel[];
   /** Last two digits of the number a code can be sent to. */
   readonly ending?: string;
+  /** The open question for a key, for the page's script; absent when there is none, or none could be made. */
+  readonly shown?: Json;
 }
 
 export interface Prompt {
@@ -35,8 +38,13 @@ export interface Prover {
   prompt(session: LiveSession): Promise<({ readonly ok: true } & Prompt) | Refusal>;
   /** Sends a code for one way. `insist`: a text although an app is registered. Never a side effect of a GET. */
   send(session: LiveSession, way: string, channel: Channel, insist: boolean): Promise<Sent | Refusal>;
-  /** Checks a code. On success the session has a new id and new rights; the cookie must be set with `issued.id`. */
-  prove(session: LiveSession, way: string, code: unknown): Promise<Proved | Refusal>;
+  /** Checks an answer. On success the session has a new id and new rights; the cookie must be set with `issued.id`. */
+  prove(session: LiveSession, way: string, answer: unknown): Promise<Proved | Refusal>;
+  /**
+   * Asks how a request in an app stands, and lets an approved one in. From a form only: rights never rise on a GET.
+   * @returns the refusal `push-waiting` as long as nobody has answered it.
+   */
+  look(session: LiveSession, way: string): Promise<Proved | Refusal>;
   /** Asks a verified session for a fresh proof before it goes on to an own page. */
   stepUp(session: LiveSession, returnTo: ReturnPath): Promise<Issued>;
   /** Ends a pending login, here and in the application. For a step-up: forgets the question, keeps the session. */
@@ -94,9 +102,12 @@ export interface Available {
 export interface DraftView {
   readonly factor: FactorId;
   readonly provider?: string;
+  readonly answer: AnswerKind;
   readonly digits: { readonly min: number; readonly max: number };
   readonly channels: readonly Channel[];
   readonly instructions: Instructions;
+  /** As in {@link Way}. */
+  readonly shown?: Json;
 }
 
 /** Sessions in `enrolling`, and verified ones with a fresh proof where a factor exists, may come here. */
@@ -109,10 +120,15 @@ export interface Enroller {
   draft(session: LiveSession): Promise<DraftView | undefined>;
   sendToDraft(session: LiveSession, channel: Channel, insist: boolean): Promise<Sent | Refusal>;
   /**
-   * Makes the draft a factor with its first right code. Then every session of the identity ends, this one too, here and
+   * Makes the draft a factor with its first right answer. Then every session of the identity ends, this one too, here and
    * in the application: the next login asks for it.
+   * @param name what the person calls it; empty is none.
    */
-  confirm(session: LiveSession, code: unknown): Promise<{ readonly ok: true; readonly factor: FactorId } | Refusal>;
+  confirm(
+    session: LiveSession,
+    answer: unknown,
+    name?: string,
+  ): Promise<{ readonly ok: true; readonly factor: FactorId } | Refusal>;
   discard(session: LiveSession): Promise<void>;
   /** Removes a factor; other sessions of the identity end. */
   remove(session: LiveSession, enrolment: string): Promise<{ readonly ok: true } | Refusal>;

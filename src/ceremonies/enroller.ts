@@ -2,12 +2,10 @@
  * Adding, replacing and removing factors. Open to somebody without a factor, otherwise only to a fresh proof, and asked
  * again inside the store's atomic update (T6; attacks "enrol instead of verify", "change without a fresh factor").
  */
-import { readCode } from '../factors/code.ts';
-import type { Begun, Channel, Factor, Verification } from '../factors/factor.ts';
+import type { Begun, Channel, Factor, Person, Verification } from '../factors/factor.ts';
 import { mayChangeFactors } from '../gate/policy.ts';
 import { provedWithin } from '../gate/session.ts';
-import type { Enrolment, FactorId, Identity } from '../gate/types.ts';
-import { reasonOf } from '../log.ts';
+import type { Enrolment, FactorId } from '../gate/types.ts';
 import { readPhone } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Draft, UserRecord } from '../store/store.ts';
@@ -17,13 +15,17 @@ import type { Account, DraftView, Enroller, Sent } from './ceremonies.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { sendCode } from './sending.ts';
-import { verifyCode } from './verifying.ts';
+import { asking, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
 
 /** Wrong codes that end a draft. */
 const DRAFT_TRIES = 10;
 /** Begun enrolments per identity: each one may be a request to a provider. */
 const BEGIN_BUDGET = [{ max: 10, perMs: 3_600_000 }];
 const LONGEST_INPUT = 100;
+/** Enrolments of one kind, where a person may have several. */
+const MOST_OF_A_KIND = 10;
+/** Characters of a name that a person gives. */
+const LONGEST_NAME = 40;
 
 type Done = { readonly ok: true };
 const DONE: Done = { ok: true };
@@ -54,12 +56,14 @@ export class FactorEnroller implements Enroller {
     if (factor === undefined) return refusal('factor-off');
     const user = await store.users.get(identity);
     if (!this.#mayChange(session, user)) return refusal('fresh-proof-needed');
-    if (factor.needsPhone && user?.phone === undefined) return refusal('phone-missing');
+    const person = personOf(this.#parts, identity, user);
+    if (factor.needs !== 'nothing' && person[factor.needs] === undefined) return refusal(`${factor.needs}-missing`);
+    if (isFull(factor, user)) return refusal('too-many-of-kind');
     const now = clock.now();
     const budget = await counters.spend(`begin:${identity}`, now, BEGIN_BUDGET);
     if (!budget.allowed) return refusal('send-paused', { until: budget.until });
 
-    const begun = await this.#begin(factor, identity, user);
+    const begun = await this.#begin(factor, person);
     if (!begun.ok) return refusal(troubleCode(begun.reason));
     const enrolment: Enrolment = { id: randomId(), factor: id, data: begun.data, createdAt: now };
     const draft: Draft = { enrolment, session: session.key, expiresAt: now + limits().draftMs };
@@ -73,24 +77,33 @@ export class FactorEnroller implements Enroller {
     const draft = this.#draftOf(user, session);
     const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
     if (draft === undefined || factor === undefined) return undefined;
+    const matter = this.#matter(session, user, draft, factor);
+    const shown = await openQuestion(this.#parts, matter);
     return {
       factor: factor.id,
+      answer: factor.answer,
       digits: factor.digits,
       channels: factor.channels,
-      instructions: await factor.instructions(draft.enrolment, personOf(identity, user)),
+      instructions: await factor.instructions(draft.enrolment, matter.person),
+      ...(shown === undefined ? {} : { shown }),
       ...(factor.provider === undefined ? {} : { provider: factor.provider }),
     };
   }
 
   async sendToDraft(session: LiveSession, channel: Channel, insist: boolean): Promise<Sent | Refusal> {
     const identity = ownerOf(session);
-    const draft = this.#draftOf(await this.#parts.store.users.get(identity), session);
+    const user = await this.#parts.store.users.get(identity);
+    const draft = this.#draftOf(user, session);
     const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
     if (draft === undefined || factor === undefined) return refusal('draft-missing');
-    return sendCode(this.#parts, { identity, enrolment: draft.enrolment, factor }, channel, insist);
+    return sendCode(this.#parts, this.#matter(session, user, draft, factor), channel, insist);
   }
 
-  async confirm(session: LiveSession, input: unknown): Promise<(Done & { readonly factor: FactorId }) | Refusal> {
+  async confirm(
+    session: LiveSession,
+    input: unknown,
+    called = '',
+  ): Promise<(Done & { readonly factor: FactorId }) | Refusal> {
     const { counters, log, sessions, store } = this.#parts;
     const identity = ownerOf(session);
     const user = await store.users.get(identity);
@@ -98,23 +111,33 @@ export class FactorEnroller implements Enroller {
     const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
     if (draft === undefined || factor === undefined) return refusal('draft-missing');
     if (!this.#mayChange(session, user)) return refusal('fresh-proof-needed');
-    const code = readCode(input, factor.digits);
-    if (!code.ok) return refusal(`code-${code.problem}`, { digits: factor.digits });
+    const name = readName(called);
+    if (name === undefined) return refusal('name-invalid');
+    const read = readAnswer(factor, input);
+    if (!read.ok) return read;
 
     const tries = await counters.tryOnce(draft.enrolment.id, draft.expiresAt);
     if (tries > DRAFT_TRIES) {
       await this.discard(session);
       return refusal('guesses-spent');
     }
-    const verification = await verifyCode(this.#parts, factor, draft.enrolment, code.code);
+    const matter = this.#matter(session, user, draft, factor);
+    const verification = await verifyAnswer(this.#parts, matter, read.answer);
     if (!verification.ok) return this.#refuse(draft, factor, verification.reason, tries);
 
-    const replaced = user?.enrolments.filter((enrolment) => enrolment.factor === factor.id) ?? [];
+    const enrolment: Enrolment = {
+      ...draft.enrolment,
+      ...(verification.data === undefined ? {} : { data: verification.data }),
+      ...(name === '' ? {} : { name }),
+    };
+    const isReplaced = (one: Enrolment): boolean => one.factor === factor.id && !factor.several;
+    const replaced = user?.enrolments.filter(isReplaced) ?? [];
     const saved = await this.#change(session, (current) => {
       if (current.draft?.enrolment.id !== draft.enrolment.id) return 'draft-missing';
       const { draft: _draft, ...rest } = current;
-      const kept = current.enrolments.filter((enrolment) => enrolment.factor !== factor.id);
-      return { ...rest, enrolments: [...kept, draft.enrolment], factorVersion: current.factorVersion + 1 };
+      if (isFull(factor, current)) return 'too-many-of-kind';
+      const kept = current.enrolments.filter((one) => !isReplaced(one));
+      return { ...rest, enrolments: [...kept, enrolment], factorVersion: current.factorVersion + 1 };
     });
     if (!saved.ok) return saved;
     log.info('authn_enrolment_finished', { identity, factor: factor.id });
@@ -176,13 +199,22 @@ export class FactorEnroller implements Enroller {
     return this.#parts.clock.now() < draft.expiresAt ? draft : undefined;
   }
 
-  async #begin(factor: Factor, identity: Identity, user: UserRecord | undefined): Promise<Begun> {
-    try {
-      return await factor.begin(personOf(identity, user), this.#parts.clock.now());
-    } catch (error) {
-      this.#parts.log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
-      return { ok: false, reason: 'unavailable' };
-    }
+  #matter(session: LiveSession, user: UserRecord | undefined, draft: Draft, factor: Factor): Matter {
+    const { from } = session.record;
+    return {
+      factor,
+      enrolment: draft.enrolment,
+      others: user?.enrolments.filter((one) => one.factor === factor.id) ?? [],
+      person: personOf(this.#parts, ownerOf(session), user),
+      purpose: 'enrol',
+      question: draft.enrolment.id,
+      ...(from === undefined ? {} : { from }),
+    };
+  }
+
+  async #begin(factor: Factor, person: Person): Promise<Begun> {
+    const begun = await asking(this.#parts, factor, () => factor.begin(person, this.#parts.clock.now()));
+    return begun ?? { ok: false, reason: 'unavailable' };
   }
 
   async #refuse(
@@ -192,9 +224,23 @@ export class FactorEnroller implements Enroller {
     tries: number,
   ): Promise<Refusal> {
     const digits = factor.digits;
-    if (reason === 'wrong') return refusal('code-wrong', { digits, wrongInARow: tries, left: DRAFT_TRIES - tries });
-    if (reason === 'replayed') return refusal('code-replayed', { digits });
+    if (reason === 'wrong') {
+      return refusal(wrongCode(factor, reason), { digits, wrongInARow: tries, left: DRAFT_TRIES - tries });
+    }
+    if (reason === 'replayed') return refusal(wrongCode(factor, reason), { digits });
     await this.#parts.counters.refundTry(draft.enrolment.id);
+    if (reason === 'expired' || reason === 'superseded') return refusal(`code-${reason}`);
     return refusal(troubleCode(reason));
   }
+}
+
+function isFull(factor: Factor, user: UserRecord | undefined): boolean {
+  const ofKind = user?.enrolments.filter((one) => one.factor === factor.id) ?? [];
+  return factor.several && ofKind.length >= MOST_OF_A_KIND;
+}
+
+/** A name as it is kept and shown: one line. @returns `undefined` when it cannot be one, the empty text when there is none. */
+function readName(called: string): string | undefined {
+  const name = called.trim().replace(/\s+/gu, ' ');
+  return [...name].length > LONGEST_NAME || /\p{C}/u.test(name) ? undefined : name;
 }

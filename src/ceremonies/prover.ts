@@ -2,18 +2,20 @@
  * Proving a factor. The order is the security: whose login (session) → budgets counted → code checked → code used up →
  * session changed by compare-and-set → budgets reset. Every early return is a refusal (I4, I5, I6).
  */
-import { readCode } from '../factors/code.ts';
-import type { Channel, Factor, Verification } from '../factors/factor.ts';
+import type { Channel, Verification } from '../factors/factor.ts';
 import { awaited, isExpired } from '../gate/session.ts';
-import type { Enrolment, Identity, LoginId, PendingLogin, ReturnPath } from '../gate/types.ts';
-import { FACTOR_IDS, GateError } from '../gate/types.ts';
+import { GateError, type LoginId, type PendingLogin, type ReturnPath } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type Issued, SessionGone } from '../session/sessions.ts';
-import { type CeremonyParts, endingOf, ownerOf, troubleCode, wayOf } from './accounts.ts';
+import { type CeremonyParts, ownerOf, personOf, troubleCode } from './accounts.ts';
 import type { Prompt, Proved, Prover, Sent, Way } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { sendCode } from './sending.ts';
-import { verifyCode } from './verifying.ts';
+import { lookAt, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
+import { type Chosen, chooseWay, wayOf, waysOf } from './ways.ts';
+
+/** A request in an app is asked about this often at most, in ms, over all tabs of a login. */
+const LOOK_EVERY_MS = 2000;
 
 export class FactorProver implements Prover {
   readonly #parts: CeremonyParts;
@@ -31,7 +33,7 @@ export class FactorProver implements Prover {
     return {
       ok: true,
       identity: login.identity,
-      ways: await this.#ways(login.identity),
+      ways: await this.#ways(session, login),
       expiresAt: login.acceptedAt + limits().pendingMs,
       isStepUp: session.session.state === 'verified',
       ...(lock.until === undefined ? {} : { pausedUntil: lock.until }),
@@ -41,7 +43,7 @@ export class FactorProver implements Prover {
   async send(session: LiveSession, way: string, channel: Channel, insist: boolean): Promise<Sent | Refusal> {
     const login = this.#asked(session);
     if (login === undefined) return refusal('session-gone');
-    const chosen = await this.#choose(login.identity, way);
+    const chosen = await chooseWay(this.#parts, login, way);
     if (chosen === undefined) return refusal('way-unknown');
     const lock = await this.#parts.counters.lockOf(
       login.identity,
@@ -49,7 +51,7 @@ export class FactorProver implements Prover {
       this.#parts.limits().guesses,
     );
     if (lock.lock === 'locked') return refusal('locked'); // a text that nobody could use costs money all the same
-    return sendCode(this.#parts, { identity: login.identity, ...chosen }, channel, insist);
+    return sendCode(this.#parts, this.#matter(session, login, chosen), channel, insist);
   }
 
   async prove(session: LiveSession, way: string, input: unknown): Promise<Proved | Refusal> {
@@ -60,26 +62,63 @@ export class FactorProver implements Prover {
       await this.cancel(session);
       return refusal('login-expired');
     }
-    const chosen = await this.#choose(login.identity, way);
+    const chosen = await chooseWay(this.#parts, login, way);
     if (chosen === undefined) return refusal('way-unknown');
-    const { digits } = chosen.factor;
-    const code = readCode(input, digits);
-    if (!code.ok) return refusal(`code-${code.problem}`, { digits });
+    const read = readAnswer(chosen.factor, input);
+    if (!read.ok) return read;
 
     const tries = await counters.tryOnce(login.id, login.acceptedAt + limits().pendingMs);
     if (tries > limits().perLogin) return this.#void(session, login);
-    const ruling = await counters.guess(login.identity, clock.now(), limits().guesses);
+    // Nobody guesses what a key signs: a pause after wrong codes does not shut its owner out, and a lock does.
+    const { guesses } = limits();
+    const isGuessable = chosen.factor.answer === 'digits';
+    const ruling = await counters.guess(
+      login.identity,
+      clock.now(),
+      isGuessable ? guesses : { ...guesses, pausesMs: [] },
+    );
     if (!ruling.allowed) {
       await counters.refundTry(login.id);
       log.warn('authn_login_lock', { identity: login.identity, until: ruling.until });
       return ruling.until === 'unlocked' ? refusal('locked') : refusal('guesses-paused', { until: ruling.until });
     }
 
-    const verification = await verifyCode(this.#parts, chosen.factor, chosen.enrolment, code.code);
+    const verification = await verifyAnswer(this.#parts, this.#matter(session, login, chosen), read.answer);
     if (!verification.ok) {
-      return this.#refuse(session, login, verification.reason, tries, ruling.left, chosen.factor);
+      return this.#refuse(session, login, verification.reason, tries, ruling.left, chosen);
     }
-    return this.#accept(session, login, chosen.enrolment);
+    return this.#accept(session, login, chosen, verification.enrolment ?? chosen.enrolment.id);
+  }
+
+  async look(session: LiveSession, way: string): Promise<Proved | Refusal> {
+    const { clock, counters, limits, log, questions } = this.#parts;
+    const login = this.#asked(session);
+    if (login === undefined) return refusal('session-gone');
+    const now = clock.now();
+    if (isExpired(login, now, limits().pendingMs)) {
+      await this.cancel(session);
+      return refusal('login-expired');
+    }
+    const chosen = await chooseWay(this.#parts, login, way);
+    if (chosen?.factor.look === undefined) return refusal('way-unknown');
+    const lock = await counters.lockOf(login.identity, now, limits().guesses);
+    if (lock.lock === 'locked') return refusal('locked');
+    const { id } = chosen.enrolment;
+    const open = await questions.get(login.id, id, now);
+    if (open === undefined) return refusal('push-expired');
+    if (!(await questions.turn(login.id, id, now, LOOK_EVERY_MS))) return refusal('push-waiting');
+
+    const look = await lookAt(this.#parts, this.#matter(session, login, chosen), open);
+    if (look.is === 'unknown') return refusal(troubleCode(look.reason));
+    if (look.is === 'waiting') return refusal('push-waiting');
+    if (!(await questions.use(login.id, id, open.id))) return refusal('push-expired');
+    if (look.is === 'expired') return refusal('push-expired');
+    if (look.is === 'approved') return this.#accept(session, login, chosen, id);
+    // Somebody with the password asked, and the person said no: that is a guess, and the end of this login.
+    await counters.guess(login.identity, now, { ...limits().guesses, pausesMs: [] });
+    log.warn('authn_push_denied', { identity: login.identity, factor: chosen.factor.id });
+    await this.#leave(session);
+    return refusal('push-denied');
   }
 
   async stepUp(session: LiveSession, returnTo: ReturnPath): Promise<Issued> {
@@ -109,22 +148,27 @@ export class FactorProver implements Prover {
     return session.ended ? undefined : awaited(session.session);
   }
 
-  async #ways(identity: Identity): Promise<readonly Way[]> {
-    const user = await this.#parts.store.users.get(identity);
+  async #ways(session: LiveSession, login: PendingLogin): Promise<readonly Way[]> {
     const ways: Way[] = [];
-    for (const enrolment of user?.enrolments ?? []) {
-      const factor = this.#parts.factor(enrolment.factor);
-      if (factor !== undefined) ways.push(wayOf(enrolment, factor, endingOf(enrolment)));
+    for (const chosen of await waysOf(this.#parts, login)) {
+      const shown = await openQuestion(this.#parts, this.#matter(session, login, chosen));
+      ways.push({ ...wayOf(chosen), ...(shown === undefined ? {} : { shown }) });
     }
-    return ways.sort((a, b) => FACTOR_IDS.indexOf(a.factor) - FACTOR_IDS.indexOf(b.factor));
+    return ways;
   }
 
-  /** The named way, among those of this identity and of the configuration; whatever else a request names is unknown. */
-  async #choose(identity: Identity, way: string): Promise<{ enrolment: Enrolment; factor: Factor } | undefined> {
-    const user = await this.#parts.store.users.get(identity);
-    const enrolment = user?.enrolments.find((candidate) => candidate.id === way);
-    const factor = enrolment === undefined ? undefined : this.#parts.factor(enrolment.factor);
-    return enrolment === undefined || factor === undefined ? undefined : { enrolment, factor };
+  #matter(session: LiveSession, login: PendingLogin, chosen: Chosen): Matter {
+    const { enrolment, factor, others, user } = chosen;
+    const { from } = session.record;
+    return {
+      enrolment,
+      factor,
+      others,
+      person: personOf(this.#parts, login.identity, user),
+      purpose: session.session.state === 'verified' ? 'step-up' : 'login',
+      question: login.id,
+      ...(from === undefined ? {} : { from }),
+    };
   }
 
   async #refuse(
@@ -133,28 +177,36 @@ export class FactorProver implements Prover {
     reason: Extract<Verification, { ok: false }>['reason'],
     tries: number,
     left: number,
-    factor: Factor,
+    { factor }: Chosen,
   ): Promise<Refusal> {
     const { counters, limits, log } = this.#parts;
     if (reason !== 'wrong' && reason !== 'replayed') {
       // The person did nothing wrong: neither the login nor the identity loses a guess.
       await counters.refundTry(login.id);
       await counters.refundGuess(login.identity);
+      if (reason === 'expired' || reason === 'superseded') return refusal(`code-${reason}`);
       log.error('provider_failed', { identity: login.identity, factor: factor.id, reason });
       return refusal(troubleCode(reason));
     }
     log.warn('authn_login_fail', { identity: login.identity, factor: factor.id, reason, tries });
     if (tries >= limits().perLogin) return this.#void(session, login);
     const facts = { digits: factor.digits, wrongInARow: tries, left: Math.min(left, limits().perLogin - tries) };
-    return refusal(reason === 'wrong' ? 'code-wrong' : 'code-replayed', facts);
+    return refusal(wrongCode(factor, reason), facts);
   }
 
-  async #accept(session: LiveSession, login: PendingLogin, enrolment: Enrolment): Promise<Proved | Refusal> {
+  /** @param answered the id of the enrolment that was proved */
+  async #accept(
+    session: LiveSession,
+    login: PendingLogin,
+    { factor }: Chosen,
+    answered: string,
+  ): Promise<Proved | Refusal> {
     const { clock, counters, log, sessions, store } = this.#parts;
-    // Read again: while the provider was asked, the factor may have been removed.
+    // Read again: while the provider was asked, the factor may have been removed, or switched off.
     const user = await store.users.get(login.identity);
-    if (user?.enrolments.some((candidate) => candidate.id === enrolment.id) !== true) return refusal('way-unknown');
-    const proof = { loginId: login.id, identity: login.identity, factor: enrolment.factor, at: clock.now() };
+    const isThere = user?.enrolments.some((candidate) => candidate.id === answered) === true;
+    if (user === undefined || !isThere || this.#parts.factor(factor.id) === undefined) return refusal('way-unknown');
+    const proof = { loginId: login.id, identity: login.identity, factor: factor.id, at: clock.now() };
     let issued: Issued;
     try {
       issued = await sessions.transition(
@@ -171,16 +223,20 @@ export class FactorProver implements Prover {
       return refusal('login-expired');
     }
     await counters.forgiveGuesses(login.identity);
-    await counters.noteUse(enrolment.id, clock.now());
-    log.info('authn_login_success', { identity: login.identity, factor: enrolment.factor });
+    await counters.noteUse(answered, clock.now());
+    log.info('authn_login_success', { identity: login.identity, factor: factor.id });
     return { ok: true, issued, returnTo: login.returnTo };
   }
 
   /** Too many wrong codes in one login: the password is asked again (the identity's own pauses go on counting). */
   async #void(session: LiveSession, login: PendingLogin): Promise<Refusal> {
     this.#parts.log.warn('authn_login_fail_max', { identity: login.identity });
+    await this.#leave(session);
+    return refusal('guesses-spent');
+  }
+
+  async #leave(session: LiveSession): Promise<void> {
     if (session.session.state === 'verified') await this.cancel(session);
     else await this.#parts.sessions.end(session, 'refused');
-    return refusal('guesses-spent');
   }
 }

@@ -1,20 +1,23 @@
 /** Texts and calls: one place that spends the budgets before a provider is asked, for logins and enrolments alike. */
-import type { Channel, Factor, Sending } from '../factors/factor.ts';
-import type { Enrolment, Identity, Instant } from '../gate/types.ts';
-import { reasonOf } from '../log.ts';
+import type { Channel, Sending } from '../factors/factor.ts';
+import type { Enrolment, Instant } from '../gate/types.ts';
 import type { CeremonyParts } from './accounts.ts';
 import { endingOf, troubleCode } from './accounts.ts';
 import type { Sent } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
+import { askedOf, asking, type Matter } from './verifying.ts';
+
+const SILENT: Sending = { sent: false, reason: 'unavailable' };
 
 /** Sends one code. Never retried: a second text costs money and voids the first. */
 export async function sendCode(
   parts: CeremonyParts,
-  who: { identity: Identity; enrolment: Enrolment; factor: Factor },
+  matter: Matter,
   channel: Channel,
   insist: boolean,
 ): Promise<Sent | Refusal> {
-  const { identity, enrolment, factor } = who;
+  const { enrolment, factor, question } = matter;
+  const { identity } = matter.person;
   if (!factor.channels.includes(channel)) return refusal('channel-off');
   const now = parts.clock.now();
   const keys = [`send:${identity}`, `send-to:${numberKey(enrolment)}`];
@@ -25,8 +28,14 @@ export async function sendCode(
     parts.log.warn('excess_rate_limit_exceeded', { identity, budget: 'sends', until });
     return refusal('send-paused', { until });
   }
-  const sending = await ask(parts, factor, enrolment, channel, insist);
+  const open = await parts.questions.get(question, enrolment.id, now);
+  const asked = askedOf(parts, matter, open);
+  const sending = (await asking(parts, factor, () => factor.send(asked, channel, insist))) ?? SILENT;
   if (sending.sent) {
+    if (sending.open !== undefined) {
+      const { state, lifeMs } = sending.open;
+      await parts.questions.put(question, enrolment.id, { state }, now + lifeMs);
+    }
     parts.log.info('authn_code_sent', { identity, factor: factor.id, channel });
     const gap = Math.min(...parts.limits().sends.map((budget) => budget.perMs / budget.max));
     const ending = sending.ending ?? endingOf(enrolment);
@@ -53,21 +62,6 @@ async function spendAll(parts: CeremonyParts, keys: readonly string[], now: Inst
     return ruling.until;
   }
   return undefined;
-}
-
-async function ask(
-  parts: CeremonyParts,
-  factor: Factor,
-  enrolment: Enrolment,
-  channel: Channel,
-  insist: boolean,
-): Promise<Sending> {
-  try {
-    return await factor.send(enrolment, channel, insist);
-  } catch (error) {
-    parts.log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
-    return { sent: false, reason: 'unavailable' };
-  }
 }
 
 /** Accounts that share a phone share its budget: the provider's id stands for the number. */

@@ -1,24 +1,120 @@
-/** Checks one code with its factor and uses it up. An exception is an outage, never a pass (I6). */
-import type { Factor, Verification } from '../factors/factor.ts';
-import type { Enrolment } from '../gate/types.ts';
+/**
+ * Opens a question and checks one answer with its factor, for logins and enrolments alike; what was used is used up before
+ * anybody hears of it. An exception is an outage, never a pass (I6).
+ */
+import { readCode } from '../factors/code.ts';
+import type { Asked, Factor, Look, Person, Purpose, Verification } from '../factors/factor.ts';
+import type { ClientFacts, Enrolment, Json } from '../gate/types.ts';
 import { reasonOf } from '../log.ts';
 import type { CeremonyParts } from './accounts.ts';
+import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
+import type { OpenQuestion } from './questions.ts';
 
-/** @throws StoreError when the used time step cannot be written: a code that may be used twice is none (RFC 6238 5.2). */
-export async function verifyCode(
-  { clock, counters, log }: Pick<CeremonyParts, 'clock' | 'counters' | 'log'>,
+/** What is asked of whom, and for what. */
+export interface Matter {
+  readonly factor: Factor;
+  readonly enrolment: Enrolment;
+  readonly others: readonly Enrolment[];
+  readonly person: Person;
+  readonly purpose: Purpose;
+  readonly question: string;
+  readonly from?: ClientFacts;
+}
+
+type VerifyParts = Pick<CeremonyParts, 'clock' | 'counters' | 'log' | 'questions'>;
+
+/** Longest answer that is no code, in characters. */
+const LONGEST_ANSWER = 12_288;
+/** A question that is shown again must leave a person this long, in ms. */
+const ENOUGH_MS = 60_000;
+
+/** An answer of the right shape; anything else is looked at by nobody and costs nothing. */
+export function readAnswer(factor: Factor, input: unknown): { readonly ok: true; readonly answer: string } | Refusal {
+  const { digits } = factor;
+  if (factor.answer === 'digits') {
+    const read = readCode(input, digits);
+    return read.ok ? { ok: true, answer: read.code } : refusal(`code-${read.problem}`, { digits });
+  }
+  const isText = typeof input === 'string' && input !== '' && input.length <= LONGEST_ANSWER;
+  return isText ? { ok: true, answer: input } : refusal('assertion-refused');
+}
+
+/** @throws StoreError when what was used cannot be written: an answer that may be used twice is none (RFC 6238 5.2). */
+export async function verifyAnswer(parts: VerifyParts, matter: Matter, answer: string): Promise<Verification> {
+  const { factor, enrolment, others, question } = matter;
+  const { clock, counters, questions } = parts;
+  const isOpened = factor.singleUse !== 'none';
+  const open = isOpened ? await questions.get(question, enrolment.id, clock.now()) : undefined;
+  if (isOpened && open === undefined) return { ok: false, reason: 'expired' };
+  const use = async (): Promise<boolean> => open === undefined || questions.use(question, enrolment.id, open.id);
+  if (factor.singleUse === 'answer' && !(await use())) return { ok: false, reason: 'replayed' };
+
+  const verification = await asking(parts, factor, () => factor.verify(askedOf(parts, matter, open), answer));
+  if (verification === undefined) return { ok: false, reason: 'unavailable' };
+  if (!verification.ok) return verification;
+  const answered = verification.enrolment ?? enrolment.id;
+  if (![enrolment, ...others].some(({ id }) => id === answered)) return { ok: false, reason: 'wrong' };
+  if (factor.singleUse === 'success' && !(await use())) return { ok: false, reason: 'replayed' };
+  if (verification.step === undefined) return verification;
+  const fresh = await counters.useStep(answered, verification.step, clock.now());
+  return fresh ? verification : { ok: false, reason: 'replayed' };
+}
+
+/** What the page shows of a question that a key answers; the one that is open already, so that another tab goes on working. */
+export async function openQuestion(parts: VerifyParts, matter: Matter): Promise<Json | undefined> {
+  const { factor, enrolment, question } = matter;
+  if (factor.open === undefined) return undefined;
+  const now = parts.clock.now();
+  const earlier = await parts.questions.get(question, enrolment.id, now);
+  if (earlier?.shown !== undefined && earlier.expiresAt - now >= ENOUGH_MS) return earlier.shown;
+  const opened = await asking(parts, factor, async () => factor.open?.(askedOf(parts, matter, undefined)));
+  if (opened?.ok !== true) return undefined;
+  const { state, shown, lifeMs } = opened;
+  await parts.questions.put(question, enrolment.id, { state, shown }, now + lifeMs);
+  return shown;
+}
+
+/** How a request in an app stands. */
+export async function lookAt(parts: VerifyParts, matter: Matter, open: OpenQuestion): Promise<Look> {
+  const { factor } = matter;
+  const look = await asking(parts, factor, async () => factor.look?.(askedOf(parts, matter, open)));
+  return look ?? { is: 'unknown', reason: 'unavailable' };
+}
+
+/** What a wrong answer is called. */
+export function wrongCode(factor: Factor, reason: 'wrong' | 'replayed'): RefusalCode {
+  if (factor.answer === 'assertion') return 'assertion-refused';
+  return reason === 'wrong' ? 'code-wrong' : 'code-replayed';
+}
+
+export function askedOf(
+  { clock }: Pick<CeremonyParts, 'clock'>,
+  matter: Matter,
+  open: OpenQuestion | undefined,
+): Asked {
+  const { enrolment, others, person, purpose, question, from } = matter;
+  return {
+    enrolment,
+    others,
+    person,
+    purpose,
+    question,
+    now: clock.now(),
+    ...(from === undefined ? {} : { from }),
+    ...(open === undefined ? {} : { state: open.state }),
+  };
+}
+
+/** @returns `undefined` when the factor threw. */
+export async function asking<T>(
+  { log }: Pick<CeremonyParts, 'log'>,
   factor: Factor,
-  enrolment: Enrolment,
-  code: string,
-): Promise<Verification> {
-  let verification: Verification;
+  ask: () => Promise<T>,
+): Promise<T | undefined> {
   try {
-    verification = await factor.verify(enrolment, code, clock.now());
+    return await ask();
   } catch (error) {
     log.error('provider_failed', { factor: factor.id, reason: reasonOf(error) });
-    return { ok: false, reason: 'unavailable' };
+    return undefined;
   }
-  if (!verification.ok || verification.step === undefined) return verification;
-  const fresh = await counters.useStep(enrolment.id, verification.step, clock.now());
-  return fresh ? verification : { ok: false, reason: 'replayed' };
 }

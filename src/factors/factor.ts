@@ -2,7 +2,7 @@
  * What a factor is to the rest of the gateway. To add one: a folder here, a line in registry.ts, a variant in the config
  * schema, tests. A factor never counts guesses, never sees a session and never decides what a proof is worth.
  */
-import type { Enrolment, FactorId, Identity, Instant, Json, Phone } from '../gate/types.ts';
+import type { ClientFacts, Enrolment, FactorId, Identity, Instant, Json, Phone } from '../gate/types.ts';
 
 /** Ways in which a question reaches a person who asked for it. */
 export const CHANNELS = ['sms', 'call', 'whatsapp', 'email', 'push'] as const;
@@ -11,34 +11,88 @@ export type Channel = (typeof CHANNELS)[number];
 export interface Person {
   readonly identity: Identity;
   readonly phone?: Phone;
+  /** As the application or an administrator knows it; never what somebody typed at a login. */
+  readonly email?: string;
+}
+
+export type Purpose = 'login' | 'step-up' | 'enrol';
+
+/** What an answer looks like: digits that a person reads somewhere, or what a browser makes of a key (WebAuthn, JSON). */
+export type AnswerKind = 'digits' | 'assertion';
+
+/** What one check is about. Made by the ceremony from the session, never from a request (I4). */
+export interface Asked {
+  readonly enrolment: Enrolment;
+  /** The person's other enrolments of this factor: where one may have several, any of them may answer. */
+  readonly others: readonly Enrolment[];
+  readonly person: Person;
+  readonly purpose: Purpose;
+  /** The pending login, step-up or draft that an answer is good for. */
+  readonly question: string;
+  readonly from?: ClientFacts;
+  /** What `send` or `open` gave for this question and enrolment; absent: nothing is open, or it has expired. */
+  readonly state?: Json;
+  readonly now: Instant;
 }
 
 export interface Factor {
   readonly id: FactorId;
   /** The outside service that gets data, as people should read it ("Authy, a service of Twilio"); absent when local. */
   readonly provider?: string;
-  /** Digits that a code of this factor may have. */
+  readonly answer: AnswerKind;
+  /** Digits that a code of this factor may have; zero where answers are no digits. */
   readonly digits: { readonly min: number; readonly max: number };
-  /** Ways in which a code can be sent on request; empty when the person's own device makes it. */
+  /** Ways in which a question can be sent on request; empty when the person's own device makes the code. */
   readonly channels: readonly Channel[];
-  readonly needsPhone: boolean;
+  /** What must be known of a person before an enrolment can begin. */
+  readonly needs: 'nothing' | 'phone' | 'email';
+  /** Whether a person may have several; otherwise a new one replaces the old one. */
+  readonly several: boolean;
+  /**
+   * Whether answers need the state of an open question, and what uses it up: one right answer (`success`) or any answer
+   * (`answer`). `none`: the caller keeps nothing (codes of an app, codes that a provider judges).
+   */
+  readonly singleUse: 'none' | 'success' | 'answer';
   /** What `begin` would send to the provider, for the page that asks before it does; empty when local. */
   discloses(person: Person): readonly Disclosure[];
-  /** Starts an enrolment; nothing is active before a first right code came back. */
+  /**
+   * Starts an enrolment; nothing is active before a first right answer came back. Where messages are sent, `data` says
+   * where to: the budget of an address or number is counted by it.
+   */
   begin(person: Person, now: Instant): Promise<Begun>;
   /** What the enrolment page shows, again after a reload, as long as the enrolment is a draft. */
   instructions(enrolment: Enrolment, person: Person): Promise<Instructions>;
-  /**
-   * @param code digits only, of a length within `digits`; checked by the caller before it comes here.
-   */
-  verify(enrolment: Enrolment, code: string, now: Instant): Promise<Verification>;
-  /** Sends a code. `insist`: the person asked for a message although an app is registered. Never retried. */
-  send(enrolment: Enrolment, channel: Channel, insist: boolean): Promise<Sending>;
+  /** @param answer digits only, of a length within `digits`, or a text of at most 12 kB; checked before it comes here. */
+  verify(asked: Asked, answer: string): Promise<Verification>;
+  /** Sends a code or a request. `insist`: the person asked for a message although an app is registered. Never retried. */
+  send(asked: Asked, channel: Channel, insist: boolean): Promise<Sending>;
+  /** Makes the question that the page shows (WebAuthn options); only where `answer` is `assertion`. */
+  open?(asked: Asked): Promise<Opened>;
+  /** How a request in an app stands; only where `channels` has `push`. Asked with the state that `send` gave. */
+  look?(asked: Asked): Promise<Look>;
   /** Tells the provider that the enrolment ended. Best effort: ours is gone whatever it answers. */
   remove(enrolment: Enrolment): Promise<void>;
   /** Whether the provider takes our key and our account, for the admin page; absent when local. Names no person. */
   checkKey?(): Promise<KeyCheck>;
+  /** Ends connections; calls under way are waited for, within their time limit. */
+  close?(): Promise<void>;
 }
+
+/** `shown` goes to the page and is no secret; `state` stays here until the answer. */
+export type Opened =
+  | { readonly ok: true; readonly state: Json; readonly shown: Json; readonly lifeMs: number }
+  | { readonly ok: false; readonly reason: ProviderTrouble };
+
+export type Look =
+  | { readonly is: 'waiting' | 'approved' | 'denied' | 'expired' }
+  | { readonly is: 'unknown'; readonly reason: ProviderTrouble };
+
+/** Sends a mail of ours. Never throws; `sent` only after the other side took it. */
+export interface Mailer {
+  send(mail: { readonly to: string; readonly subject: string; readonly text: string }): Promise<Mailed>;
+}
+
+export type Mailed = { readonly sent: true } | { readonly sent: false; readonly reason: ProviderTrouble };
 
 export type KeyCheck =
   /** `name`: what the provider calls our application. */
@@ -69,7 +123,7 @@ export type ProviderTrouble =
 
 export type Begun =
   | { readonly ok: true; readonly data: Json }
-  | { readonly ok: false; readonly reason: ProviderTrouble | 'phone-missing' };
+  | { readonly ok: false; readonly reason: ProviderTrouble | 'phone-missing' | 'email-missing' };
 
 export interface Instructions {
   /** Local TOTP: what the app needs. The secret stands in groups of four. */
@@ -78,11 +132,16 @@ export interface Instructions {
   readonly phoneEnding?: string;
 }
 
+/** `expired`: nothing is open any more. `superseded`: right, for an older message. Neither costs a guess. */
 export type Verification =
-  /** `step`: the time step that was used; the caller refuses it when it was used before (RFC 6238 5.2). */
-  | { readonly ok: true; readonly step?: number }
-  | { readonly ok: false; readonly reason: 'wrong' | 'replayed' | ProviderTrouble };
+  /**
+   * `step`: must be higher than every one before it (a time step of RFC 6238, a signature counter of WebAuthn). `data`:
+   * replaces the draft's own, at enrolment only. `enrolment`: the id of which one answered, when it was one of the others.
+   */
+  | { readonly ok: true; readonly step?: number; readonly data?: Json; readonly enrolment?: string }
+  | { readonly ok: false; readonly reason: 'wrong' | 'replayed' | 'expired' | 'superseded' | ProviderTrouble };
 
 export type Sending =
-  | { readonly sent: true; readonly ending?: string }
+  /** `state`: what the answer will be judged by, for `lifeMs` ms; it replaces the one of an earlier message. */
+  | { readonly sent: true; readonly ending?: string; readonly open?: { readonly state: Json; readonly lifeMs: number } }
   | { readonly sent: false; readonly reason: 'app-instead' | 'channel-off' | ProviderTrouble };

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { FactorId } from '../gate/types.ts';
 import { type AuthyNeeds, createAuthy } from './authy/authy.ts';
 import type { AuthyOptions } from './authy/options.ts';
-import type { Factor, FactorLog } from './factor.ts';
+import type { Factor, FactorLog, Mailer } from './factor.ts';
 import { createTotp, type RandomBytes, type TotpOptions } from './totp/totp.ts';
 
 export interface FactorsOptions {
@@ -20,6 +20,12 @@ export interface FactorsNeeds {
   /** A cryptographic source, `randomBytes` of node:crypto outside tests. */
   readonly randomBytes: RandomBytes;
   readonly open?: AuthyNeeds['open'];
+  /** Keyed hashes that stay the same over starts and gateways; see store/store.ts. */
+  readonly mac: (label: string, text: string) => Buffer;
+  /** Present when mail can be sent. */
+  readonly mailer?: Mailer;
+  /** What messages and keys name: the service as people know it, and the one origin that they use. */
+  readonly site: { readonly service: string; readonly publicUrl: URL };
 }
 
 export interface Factors {
@@ -40,7 +46,7 @@ export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Fact
     get: (id) => factors.find((factor) => factor.id === id),
     list: () => factors,
     async close() {
-      await authy?.close();
+      for (const factor of factors) await factor.close?.();
     },
   };
 }

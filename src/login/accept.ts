@@ -1,9 +1,10 @@
 /** An accepted password becomes a pending login, an enrolment, or a verified session, as the policy says (I4). */
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { standing } from '../gate/policy.ts';
 import type { Standing } from '../gate/session.ts';
-import type { Identity, LoginId, PolicyLevel, ReturnPath } from '../gate/types.ts';
+import type { ClientFacts, Identity, LoginId, PolicyLevel, ReturnPath } from '../gate/types.ts';
 import type { Log } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued, Sessions } from '../session/sessions.ts';
@@ -29,6 +30,7 @@ export async function acceptLogin(
   session: LiveSession,
   identity: Identity,
   returnTo: ReturnPath,
+  from: ClientFacts,
 ): Promise<Accepted> {
   const { clock, level, log, sessions, users } = parts;
   const user = await users.get(identity);
@@ -43,12 +45,21 @@ export async function acceptLogin(
   const issued = await sessions.transition(
     session,
     { type: 'login-accepted', login, standing: worth },
-    { factorVersion },
+    { factorVersion, from },
   );
   log.info('authn_password_accepted', { identity, standing: worth });
   if (worth === 'challenge') return { issued, standing: worth, returnTo };
   // A factor may have been confirmed between our look and our write; then this password alone is not enough any more.
   const now = await users.get(identity);
   if ((now?.factorVersion ?? 0) === factorVersion) return { issued, standing: worth, returnTo };
-  return acceptLogin(parts, issued.session, identity, returnTo);
+  return acceptLogin(parts, issued.session, identity, returnTo, from);
+}
+
+/** Characters of `User-Agent` that are kept. */
+const LONGEST_AGENT = 256;
+
+/** What is written down of the browser behind a login. @param client its address, as the trusted proxies say */
+export function clientFacts(client: string, req: IncomingMessage): ClientFacts {
+  const agent = (req.headers['user-agent'] ?? '').replace(/[^\x20-\x7e]/g, '').slice(0, LONGEST_AGENT);
+  return { address: client, agent };
 }

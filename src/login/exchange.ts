@@ -14,7 +14,7 @@ import type { Sessions } from '../session/sessions.ts';
 import { applicationOrigins, rewriteLocation } from '../upstream/location.ts';
 import type { FlatHeaders, Reply, Upstream } from '../upstream/upstream.ts';
 import { hasVaulted, vaultCookies } from './absorb.ts';
-import { type Accepted, type AcceptParts, acceptLogin } from './accept.ts';
+import { type Accepted, type AcceptParts, acceptLogin, clientFacts } from './accept.ts';
 import { type AppQuestions, toAnswer } from './app.ts';
 
 const MAX_ANSWER_BYTES = 1_048_576;
@@ -153,7 +153,13 @@ async function judge(
     case 'login': {
       if (login === undefined) parts.log.warn('authn_unlisted_login', { identity: seen.identity, path: request.path });
       const returnTo = wayOn(got.reply, request);
-      const accepted = await acceptLogin(parts.accept, session, seen.identity, returnTo);
+      const accepted = await acceptLogin(
+        parts.accept,
+        session,
+        seen.identity,
+        returnTo,
+        clientFacts(request.client, request.req),
+      );
       return { is: 'login', accepted, reply: got.reply };
     }
     default:

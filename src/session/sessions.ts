@@ -6,7 +6,7 @@
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ANONYMOUS, identityOf, rotates, type SessionEvent, transition } from '../gate/session.ts';
-import type { Identity, Instant } from '../gate/types.ts';
+import type { ClientFacts, Identity, Instant } from '../gate/types.ts';
 import type { Change, SessionCollection, SessionRecord } from '../store/store.ts';
 import { sessionKey } from './cookie.ts';
 import { Following } from './following.ts';
@@ -28,6 +28,14 @@ export class SessionGone extends Error {
     super('the session ended or changed meanwhile');
     this.name = 'SessionGone';
   }
+}
+
+/** What is written down beside the state. */
+export interface TransitionFacts {
+  /** Of the account, when rights change. */
+  readonly factorVersion?: number;
+  /** The browser, when a password was accepted. */
+  readonly from?: ClientFacts;
 }
 
 /** What becomes of a record. */
@@ -163,7 +171,7 @@ export class Sessions {
    * The only way a session changes its rights. Durable before it resolves; with a new id when the event says so.
    * @throws SessionGone when another request was faster, GateError when the gate forbids it.
    */
-  async transition(session: LiveSession, event: SessionEvent, facts: { factorVersion?: number } = {}): Promise<Issued> {
+  async transition(session: LiveSession, event: SessionEvent, facts: TransitionFacts = {}): Promise<Issued> {
     if (session.ended) throw new SessionGone();
     const now = this.#options.clock.now();
     const before = session.record;
@@ -182,7 +190,7 @@ export class Sessions {
         session: next,
         jar: Jar.merged(current.jar, heard),
         lastSeenAt: now,
-        ...(facts.factorVersion === undefined ? {} : { factorVersion: facts.factorVersion }),
+        ...facts,
         ...(rotates(event) ? { csrf, createdAt: isSameLogin ? before.createdAt : now } : {}),
       });
     return rotates(event) ? this.#rotate(session, after) : this.#change(session, after);

@@ -1,4 +1,5 @@
 /** A store without a disk, for tests and demonstrations. It keeps the contract but nothing else: it never outlives the process. */
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { SessionShelf } from './session-shelf.ts';
 import { SessionTable } from './session-table.ts';
@@ -6,6 +7,7 @@ import type { CounterRecord, Store, UserRecord } from './store.ts';
 import { type Medium, Table } from './table.ts';
 
 export function memoryStore(clock: Clock): Store {
+  const key = randomBytes(32);
   const users = new Table<UserRecord>({ clock, medium: nowhere(), records: new Map() });
   const sessions = new SessionTable({ clock, medium: nowhere(), records: new SessionShelf() });
   const counters = new Table<CounterRecord>({
@@ -19,6 +21,7 @@ export function memoryStore(clock: Clock): Store {
     users,
     sessions,
     counters,
+    mac: (label, text) => createHmac('sha256', key).update(`${label}\0${text}`).digest(),
     healthy: () => tables.every((table) => table.isHealthy()),
     close: async () => {
       await Promise.all(tables.map((table) => table.close()));

@@ -173,6 +173,7 @@ function compose(options: StoreOptions, lock: Lock, files: OpenedFiles): OpenedS
     users,
     sessions,
     counters,
+    mac: (label, text) => options.keys.hmac(label, text),
     healthy: () => tables.every((table) => table.isHealthy()),
     condemn(reason) {
       for (const table of tables) table.condemn(reason);

@@ -5,7 +5,7 @@
  */
 
 import type { Session } from '../gate/session.ts';
-import type { Enrolment, Identity, Instant, Json, Phone } from '../gate/types.ts';
+import type { ClientFacts, Enrolment, Identity, Instant, Json, Phone } from '../gate/types.ts';
 
 /** What a change function decides. `write` absent: nothing is written. `null`: the record is removed. */
 export interface Change<T, R> {
@@ -59,6 +59,8 @@ export interface Store {
   readonly sessions: SessionCollection;
   /** Guess counters, budgets, used time steps. By a key with a prefix, see ceremonies/counters.ts. */
   readonly counters: Collection<CounterRecord>;
+  /** HMAC-SHA-256 with a key for this label alone, the same in every gateway that shares the store and after each start. */
+  mac(label: string, text: string): Buffer;
   /** Whether writes still reach the disk (or the server); for the readiness probe. */
   healthy(): boolean;
   close(): Promise<void>;
@@ -100,6 +102,8 @@ export interface SessionRecord {
   readonly csrf: string;
   /** The `factorVersion` of the account when the session last changed its rights; an older one does not survive a start. */
   readonly factorVersion?: number;
+  /** The browser behind the last login in this session. */
+  readonly from?: ClientFacts;
   /** What the own pages remember between two requests (koa-session); never security state. */
   readonly page?: Json;
 }

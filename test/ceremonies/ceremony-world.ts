@@ -6,6 +6,7 @@ import { Administrator } from '../../src/ceremonies/administrator.ts';
 import { Counters } from '../../src/ceremonies/counters.ts';
 import { FactorEnroller } from '../../src/ceremonies/enroller.ts';
 import { FactorProver } from '../../src/ceremonies/prover.ts';
+import { Questions } from '../../src/ceremonies/questions.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import type { Factor, Verification } from '../../src/factors/factor.ts';
 import { buildFactors, type Factors } from '../../src/factors/registry.ts';
@@ -24,6 +25,7 @@ export const ADMIN = 'admin@example.com' as Identity;
 export const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 const KEY = 'test-key-of-the-stand-in';
 const WRONG = '000000';
+const SITE = { service: 'Lucy', publicUrl: new URL('https://lucy.test') };
 
 export class CeremonyWorld {
   readonly clock = new TestClock(Date.UTC(2026, 0, 1, 12));
@@ -68,17 +70,22 @@ export class CeremonyWorld {
         throw error;
       },
     });
-    const factor = (id: FactorId) => this.#watched(this.#factors.get(id));
+    const factor = (id: FactorId) => {
+      const one = this.#factors.get(id);
+      return one === undefined ? undefined : this.#watched(one);
+    };
     const parts: CeremonyParts = {
       store: this.store,
       sessions: this.sessions,
       counters: this.counters,
+      questions: new Questions(this.store.counters, () => randomBytes(12).toString('base64url')),
       clock: this.clock,
       log: silentLog,
       randomId: () => randomBytes(12).toString('base64url'),
       limits: () => this.limits,
       factor,
-      factors: () => this.#factors.list(),
+      factors: () => this.#factors.list().map((one) => this.#watched(one)),
+      email: (identity) => identity,
       level: () => this.level,
       identify: (name) => (name.trim() === '' ? undefined : (name.trim().toLowerCase() as Identity)),
       isAdmin: (identity) => identity === ADMIN,
@@ -100,7 +107,7 @@ export class CeremonyWorld {
           totp: { issuer: 'Lucy' },
           authy: { apiKey: KEY, baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
         },
-        { clock, log: silentLog, randomBytes },
+        { clock, log: silentLog, randomBytes, mac: (label, text) => store(holder).mac(label, text), site: SITE },
       ),
     );
     holder.world = world;
@@ -181,21 +188,25 @@ export class CeremonyWorld {
     await this.store.close();
   }
 
-  #watched(factor: Factor | undefined): Factor | undefined {
-    if (factor === undefined) return undefined;
+  #watched(factor: Factor): Factor {
     return {
       ...factor,
       begin: async (person, at) => {
         await this.inTheGap();
         return factor.begin(person, at);
       },
-      verify: async (enrolment, code, at) => {
-        this.asked.push(code);
+      verify: async (asked, answer) => {
+        this.asked.push(answer);
         await this.inTheGap();
-        return this.verdict?.(factor, enrolment, code) ?? factor.verify(enrolment, code, at);
+        return this.verdict?.(factor, asked.enrolment, answer) ?? factor.verify(asked, answer);
       },
     };
   }
+}
+
+function store({ world }: { world?: CeremonyWorld }): Store {
+  if (world === undefined) throw new Error('there is no world yet');
+  return world.store;
 }
 
 function now(world: CeremonyWorld | undefined): number {

@@ -8,9 +8,12 @@ import { AuthyOptionError } from '../../src/factors/authy/options.ts';
 import { buildFactors } from '../../src/factors/registry.ts';
 import { codeAt, stepAt } from '../../src/factors/totp/steps.ts';
 import type { Enrolment, Identity } from '../../src/gate/types.ts';
+import { askedAbout } from './asked.ts';
 
 const open = vi.fn(() => new MockAgent().get('https://api.authy.com'));
-const needs = { clock: systemClock, log: { warn: () => undefined }, randomBytes, open };
+const site = { service: 'Lucy', publicUrl: new URL('https://lucy.test') };
+const mac = () => randomBytes(32);
+const needs = { clock: systemClock, log: { warn: () => undefined }, randomBytes, open, mac, site };
 const authy = { apiKey: 'key', baseUrl: 'https://api.authy.com', emailDomain: 'example.com' };
 const connections: unknown[] = [];
 const note = (message: unknown) => void connections.push(message);
@@ -39,8 +42,8 @@ it('without a configured provider nothing is opened and nothing leaves (I8)', as
   const enrolment: Enrolment = { id: 'e', factor: 'totp', data: begun.data, createdAt: 0 };
   const shown = await totp.instructions(enrolment, person);
   const code = codeAt(Secret.fromBase32(shown.totp?.secret ?? ''), stepAt(1e12), 6);
-  expect(await totp.verify(enrolment, code, 1e12)).toEqual({ ok: true, step: stepAt(1e12) });
-  await totp.send(enrolment, 'sms', true);
+  expect(await totp.verify(askedAbout(enrolment, { now: 1e12 }), code)).toEqual({ ok: true, step: stepAt(1e12) });
+  await totp.send(askedAbout(enrolment), 'sms', true);
   await totp.remove(enrolment);
   await factors.close();
 

@@ -2,6 +2,7 @@
  * One store that several processes share, in memory: what each of them sees of the others, and when, is up to the test. Only
  * sessions are told about; users and counters are asked for each time in a real one too.
  */
+import { createHmac } from 'node:crypto';
 import type { Clock } from '../../src/clock.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import {
@@ -124,6 +125,10 @@ export class Member implements Store {
     this.#waiting.length = 0;
     this.#all(undefined);
     this.heard = true;
+  }
+
+  mac(label: string, text: string): Buffer {
+    return createHmac('sha256', 'of all of them').update(`${label}\0${text}`).digest();
   }
 
   healthy(): boolean {

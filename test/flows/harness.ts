@@ -109,7 +109,13 @@ export class Harness {
         authy: { apiKey: 'test-key-of-the-stand-in', baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
         ...options.factors,
       },
-      { clock, log, randomBytes },
+      {
+        clock,
+        log,
+        randomBytes,
+        mac: (label, text) => store.mac(label, text),
+        site: { service: 'Lucy', publicUrl: new URL(options.publicUrl ?? 'http://localhost') },
+      },
     );
     let publicUrl = new URL(options.publicUrl ?? 'http://127.0.0.1');
     const rules = (): Rules => ({
@@ -142,6 +148,7 @@ export class Harness {
         usesProvider: true,
       },
       level: () => options.level ?? 'optional',
+      email: (identity: Identity) => identity,
       isAdmin: (identity: Identity) => identity === 'admin@example.com',
     });
     const over = (store: Store): Assembled =>

@@ -84,6 +84,7 @@ export class CeremoniesDouble implements Ceremonies {
         ways: this.enrolled.map(({ id, factor, ending }) => ({
           id,
           factor,
+          answer: 'digits' as const,
           digits: DIGITS(factor),
           channels: factor === 'authy' ? (['sms', 'call'] as const) : [],
           ...(ending === undefined ? {} : { ending }),
@@ -116,6 +117,7 @@ export class CeremoniesDouble implements Ceremonies {
       const issued = await this.#sessions.transition(session, { type: 'factor-proved', proof });
       return { ok: true, issued, returnTo: login.returnTo };
     },
+    look: async () => this.#refused() ?? refusal('push-waiting'),
     stepUp: (session, returnTo) => {
       const identity = identityOf(session.session) ?? ('' as Identity);
       const login = { id: 'step-up' as LoginId, identity, acceptedAt: this.#clock.now(), returnTo };
@@ -165,6 +167,7 @@ export class CeremoniesDouble implements Ceremonies {
       return this.draftOf === 'totp'
         ? {
             factor: 'totp',
+            answer: 'digits',
             digits: DIGITS('totp'),
             channels: [],
             instructions: {
@@ -178,6 +181,7 @@ export class CeremoniesDouble implements Ceremonies {
           }
         : {
             factor: 'authy',
+            answer: 'digits',
             provider: 'Authy, a service of Twilio',
             digits: DIGITS('authy'),
             channels: ['sms', 'call'],

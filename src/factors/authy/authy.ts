@@ -6,6 +6,7 @@ import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../../clock.ts';
 import type { Enrolment, Json } from '../../gate/types.ts';
 import type {
+  Asked,
   Begun,
   Channel,
   Disclosure,
@@ -63,7 +64,10 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
     // The app shows 7 digits, other apps 6; public clients differ in the most they take, and a longer code costs nothing.
     digits: { min: 6, max: 10 },
     channels,
-    needsPhone: true,
+    answer: 'digits',
+    needs: 'phone',
+    several: false,
+    singleUse: 'none',
 
     discloses(person: Person): readonly Disclosure[] {
       const phone = person.phone?.e164;
@@ -104,7 +108,7 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
       return user === undefined ? {} : { phoneEnding: user.phoneEnding };
     },
 
-    async verify(enrolment: Enrolment, code: string): Promise<Verification> {
+    async verify({ enrolment }: Asked, code: string): Promise<Verification> {
       const user = userOf(enrolment.data);
       if (user === undefined) return { ok: false, reason: 'gone' };
       if (!TOKEN.test(code)) return { ok: false, reason: 'wrong' };
@@ -117,7 +121,7 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
       );
     },
 
-    async send(enrolment: Enrolment, channel: Channel, insist: boolean): Promise<Sending> {
+    async send({ enrolment }: Asked, channel: Channel, insist: boolean): Promise<Sending> {
       if (!channels.includes(channel) || (channel !== 'sms' && channel !== 'call'))
         return { sent: false, reason: 'channel-off' };
       const user = userOf(enrolment.data);

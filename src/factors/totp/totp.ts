@@ -5,8 +5,8 @@
 
 import { Secret, TOTP } from 'otpauth';
 import QRCode from 'qrcode';
-import type { Enrolment, Instant, Json } from '../../gate/types.ts';
-import type { Begun, Factor, Instructions, Person, Sending, Verification } from '../factor.ts';
+import type { Enrolment, Json } from '../../gate/types.ts';
+import type { Asked, Begun, Factor, Instructions, Person, Sending, Verification } from '../factor.ts';
 import { ALGORITHM, matchingStep, PERIOD_S, type Skew, type TotpDigits } from './steps.ts';
 
 export interface TotpOptions {
@@ -36,7 +36,10 @@ export function createTotp(options: TotpOptions, randomBytes: RandomBytes): Fact
     id: 'totp',
     digits: { min: digits, max: digits },
     channels: [],
-    needsPhone: false,
+    answer: 'digits',
+    needs: 'nothing',
+    several: false,
+    singleUse: 'none',
 
     discloses: () => [],
 
@@ -52,7 +55,7 @@ export function createTotp(options: TotpOptions, randomBytes: RandomBytes): Fact
       return { totp: { uri, secret: inGroups(secret.base32), qrSvg: await qrSvg(uri) } };
     },
 
-    async verify(enrolment: Enrolment, code: string, now: Instant): Promise<Verification> {
+    async verify({ enrolment, now }: Asked, code: string): Promise<Verification> {
       const secret = secretOf(enrolment.data);
       if (secret === undefined) return { ok: false, reason: 'gone' };
       const step = matchingStep(secret, code, now, { digits, skew });

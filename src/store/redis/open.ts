@@ -88,6 +88,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     users,
     sessions,
     counters,
+    mac: (label, text) => keys.hmac(label, text),
     healthy: () => link.isHeard(),
     async close() {
       await Promise.all([users, sessions, counters].map((collection) => collection.close()));

@@ -2,9 +2,11 @@
 import { MockAgent } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createAuthy } from '../../../src/factors/authy/authy.ts';
-import { createClient, LONGEST_ANSWER, parseBody } from '../../../src/factors/authy/client.ts';
+import { createClient } from '../../../src/factors/authy/client.ts';
+import { jsonObject, LONGEST_ANSWER } from '../../../src/factors/exchange.ts';
 import type { Enrolment } from '../../../src/gate/types.ts';
 import { TestClock } from '../../fakes/clock.ts';
+import { askedAbout } from '../asked.ts';
 
 const ORIGIN = 'https://api.authy.com';
 const enrolment: Enrolment = { id: 'e', factor: 'authy', data: { authyId: '123', phoneEnding: '67' }, createdAt: 0 };
@@ -37,7 +39,7 @@ function onVerify() {
 describe('verify', () => {
   it('asks the real service, with leading zeros kept', async () => {
     onVerify().reply(200, { message: 'Token is valid.', token: 'is valid', success: 'true' });
-    expect(await authy().verify(enrolment, '0012345', 0)).toEqual({ ok: true });
+    expect(await authy().verify(askedAbout(enrolment), '0012345')).toEqual({ ok: true });
   });
 
   it.each<[string, number, string | Buffer, string]>([
@@ -58,12 +60,12 @@ describe('verify', () => {
     ['deep nesting', 200, '['.repeat(60_000), 'unavailable'],
   ])('is no pass: %s', async (_name, status, body, reason) => {
     onVerify().reply(status, body);
-    expect(await authy().verify(enrolment, '0012345', 0)).toEqual({ ok: false, reason });
+    expect(await authy().verify(askedAbout(enrolment), '0012345')).toEqual({ ok: false, reason });
   });
 
   it('an error of the transport is no pass and says nothing of the request', async () => {
     onVerify().replyWithError(new Error('key 0012345'));
-    expect(await authy().verify(enrolment, '0012345', 0)).toEqual({ ok: false, reason: 'unavailable' });
+    expect(await authy().verify(askedAbout(enrolment), '0012345')).toEqual({ ok: false, reason: 'unavailable' });
   });
 });
 
@@ -87,6 +89,6 @@ describe('the longest answer', () => {
 });
 
 it('a body is a JSON object or nothing', () => {
-  expect(parseBody(Buffer.from('{"a":1}'))).toEqual({ a: 1 });
-  for (const text of ['', ' ', '[]', '1', '{"a":1}x', '<html>']) expect(parseBody(Buffer.from(text))).toBeUndefined();
+  expect(jsonObject(Buffer.from('{"a":1}'))).toEqual({ a: 1 });
+  for (const text of ['', ' ', '[]', '1', '{"a":1}x', '<html>']) expect(jsonObject(Buffer.from(text))).toBeUndefined();
 });

@@ -14,6 +14,7 @@ import type { AuthyOptions } from '../../../src/factors/authy/options.ts';
 import type { Person } from '../../../src/factors/factor.ts';
 import type { Enrolment, Identity, Json } from '../../../src/gate/types.ts';
 import { TestClock } from '../../fakes/clock.ts';
+import { askedAbout } from '../asked.ts';
 
 const KEY = 'kEy-0123456789abcdefABCDEF';
 const anna: Person = {
@@ -61,7 +62,7 @@ const idOf = (enrolment: Enrolment): string => {
 };
 
 async function texted(enrolment: Enrolment): Promise<string> {
-  expect(await authy.send(enrolment, 'sms', true)).toMatchObject({ sent: true });
+  expect(await authy.send(askedAbout(enrolment), 'sms', true)).toMatchObject({ sent: true });
   return /\d{7}/.exec(service.texts.at(-1)?.body ?? '')?.[0] ?? '';
 }
 
@@ -71,29 +72,29 @@ describe('a whole life over the wire', () => {
     expect(enrolment.data).toEqual({ authyId: idOf(enrolment), phoneEnding: '67' });
     expect(await authy.instructions(enrolment, anna)).toEqual({ phoneEnding: '67' });
 
-    expect(await authy.send(enrolment, 'sms', false)).toEqual({ sent: true, ending: '67' });
+    expect(await authy.send(askedAbout(enrolment), 'sms', false)).toEqual({ sent: true, ending: '67' });
     const token = await texted(enrolment);
     const wrong = token === '0000000' ? '0000001' : '0000000';
-    expect(await authy.verify(enrolment, wrong, 0)).toEqual({ ok: false, reason: 'wrong' });
-    expect(await authy.verify(enrolment, token, 0)).toEqual({ ok: true });
-    expect(await authy.verify(enrolment, token, 0)).toEqual({ ok: false, reason: 'replayed' });
+    expect(await authy.verify(askedAbout(enrolment), wrong)).toEqual({ ok: false, reason: 'wrong' });
+    expect(await authy.verify(askedAbout(enrolment), token)).toEqual({ ok: true });
+    expect(await authy.verify(askedAbout(enrolment), token)).toEqual({ ok: false, reason: 'replayed' });
     expect(await authy.status(enrolment)).toEqual({ ok: true, confirmed: true, registered: false, disabled: false });
 
     await authy.remove(enrolment);
-    expect(await authy.send(enrolment, 'sms', true)).toEqual({ sent: false, reason: 'gone' });
+    expect(await authy.send(askedAbout(enrolment), 'sms', true)).toEqual({ sent: false, reason: 'gone' });
     expect(logged.map(({ facts }) => facts['reason'])).toEqual(['gone']);
   });
 
   it('takes the app, and texts a person who has it only when told to insist', async () => {
     const enrolment = await enrol();
     service.register(idOf(enrolment));
-    expect(await authy.send(enrolment, 'sms', false)).toEqual({ sent: false, reason: 'app-instead' });
-    expect(await authy.send(enrolment, 'call', false)).toEqual({ sent: false, reason: 'app-instead' });
+    expect(await authy.send(askedAbout(enrolment), 'sms', false)).toEqual({ sent: false, reason: 'app-instead' });
+    expect(await authy.send(askedAbout(enrolment), 'call', false)).toEqual({ sent: false, reason: 'app-instead' });
     expect(service.texts).toEqual([]);
     expect(service.requests.some(({ url }) => url.includes('force'))).toBe(false);
-    expect(await authy.send(enrolment, 'call', true)).toEqual({ sent: true, ending: '67' });
+    expect(await authy.send(askedAbout(enrolment), 'call', true)).toEqual({ sent: true, ending: '67' });
     expect(service.texts).toMatchObject([{ to: '+41791234567', channel: 'call' }]);
-    expect(await authy.verify(enrolment, service.appToken(idOf(enrolment)), 0)).toEqual({ ok: true });
+    expect(await authy.verify(askedAbout(enrolment), service.appToken(idOf(enrolment)))).toEqual({ ok: true });
   });
 
   it('two people at once do not get each other’s answer', async () => {
@@ -115,9 +116,9 @@ describe('a whole life over the wire', () => {
 describe('what is sent', () => {
   it('has the key in one header and nowhere else', async () => {
     const enrolment = await enrol();
-    await authy.verify(enrolment, '0000000', 0);
-    await authy.send(enrolment, 'sms', true);
-    await authy.send(enrolment, 'call', true);
+    await authy.verify(askedAbout(enrolment), '0000000');
+    await authy.send(askedAbout(enrolment), 'sms', true);
+    await authy.send(askedAbout(enrolment), 'call', true);
     await authy.status(enrolment);
     await authy.checkKey();
     await authy.remove(enrolment);
@@ -166,7 +167,7 @@ describe('what is sent', () => {
 
   it('always asks for the token to be enforced, so a new person cannot pass with any code', async () => {
     const enrolment = await enrol();
-    expect(await authy.verify(enrolment, '1234567', 0)).toEqual({ ok: false, reason: 'wrong' });
+    expect(await authy.verify(askedAbout(enrolment), '1234567')).toEqual({ ok: false, reason: 'wrong' });
     expect(service.requests.at(-1)?.url).toBe(`/protected/json/verify/1234567/${idOf(enrolment)}?force=true`);
     // The stand-in does let it through when it is not told to enforce: the test above is one.
     const bare = `${service.url}/protected/json/verify/1234567/${idOf(enrolment)}`;
@@ -177,7 +178,7 @@ describe('what is sent', () => {
   it('carries the language of texts when there is one, and a base path', async () => {
     const other = connect({ locale: 'pt-BR', baseUrl: `${service.url}/somewhere/` });
     const enrolment = await enrol();
-    await other.send(enrolment, 'sms', true);
+    await other.send(askedAbout(enrolment), 'sms', true);
     expect(service.requests.at(-1)?.url).toBe(
       `/somewhere/protected/json/sms/${idOf(enrolment)}?force=true&locale=pt-BR`,
     );
@@ -191,7 +192,7 @@ describe('what is sent', () => {
     const enrolment: Enrolment = { id: 'e', factor: 'authy', data: { authyId: '5', phoneEnding: '67' }, createdAt: 0 };
     const mute = connect({ channels: ['call'] });
     expect(mute.channels).toEqual(['call']);
-    expect(await mute.send(enrolment, 'sms', true)).toEqual({ sent: false, reason: 'channel-off' });
+    expect(await mute.send(askedAbout(enrolment), 'sms', true)).toEqual({ sent: false, reason: 'channel-off' });
     expect(service.requests).toEqual([]);
   });
 });
@@ -211,14 +212,14 @@ describe('nothing that is no id and no token gets into an address', () => {
   ])('token %j', async (token) => {
     const enrolment = await enrol();
     const before = service.requests.length;
-    expect(await authy.verify(enrolment, token, 0)).toEqual({ ok: false, reason: 'wrong' });
+    expect(await authy.verify(askedAbout(enrolment), token)).toEqual({ ok: false, reason: 'wrong' });
     expect(service.requests.length).toBe(before);
   });
 
   it.each([['1/../2'], ['5#'], ['5?force=false'], [''], ['-5'], ['five'], [5], [null]])('id %j', async (authyId) => {
     const enrolment: Enrolment = { id: 'e', factor: 'authy', data: { authyId, phoneEnding: '67' }, createdAt: 0 };
-    expect(await authy.verify(enrolment, '1234567', 0)).toEqual({ ok: false, reason: 'gone' });
-    expect(await authy.send(enrolment, 'sms', true)).toEqual({ sent: false, reason: 'gone' });
+    expect(await authy.verify(askedAbout(enrolment), '1234567')).toEqual({ ok: false, reason: 'gone' });
+    expect(await authy.send(askedAbout(enrolment), 'sms', true)).toEqual({ sent: false, reason: 'gone' });
     expect(await authy.status(enrolment)).toEqual({ ok: false, reason: 'gone' });
     await authy.remove(enrolment);
     expect(service.requests).toEqual([]);
@@ -252,10 +253,10 @@ describe('when the service fails, nobody passes and nothing is asked twice', () 
     const token = await texted(enrolment);
     const before = service.requests.length;
     service.fail(failure, 'verify');
-    expect(await authy.verify(enrolment, token, 0)).toEqual({ ok: false, reason: 'unavailable' });
+    expect(await authy.verify(askedAbout(enrolment), token)).toEqual({ ok: false, reason: 'unavailable' });
     service.fail(failure, 'sms');
     if (!('body' in failure) || failure.status !== 200) {
-      expect(await authy.send(enrolment, 'sms', true)).toEqual({ sent: false, reason: 'unavailable' });
+      expect(await authy.send(askedAbout(enrolment), 'sms', true)).toEqual({ sent: false, reason: 'unavailable' });
       expect(service.requests.length).toBe(before + 2);
     }
     expect(logged.length).toBeGreaterThan(0);
@@ -265,7 +266,7 @@ describe('when the service fails, nobody passes and nothing is asked twice', () 
   it('a good answer that is labelled as HTML is a good answer', async () => {
     const enrolment = await enrol();
     service.fail({ contentType: 'text/html' }, 'verify');
-    expect(await authy.verify(enrolment, await texted(enrolment), 0)).toEqual({ ok: true });
+    expect(await authy.verify(askedAbout(enrolment), await texted(enrolment))).toEqual({ ok: true });
   });
 
   it.each<[string, Failure]>([
@@ -276,8 +277,8 @@ describe('when the service fails, nobody passes and nothing is asked twice', () 
     const enrolment = await enrol();
     const hasty = connect({ timeoutMs: 80 });
     const calls: readonly [StandInCall, () => Promise<unknown>, unknown][] = [
-      ['verify', () => hasty.verify(enrolment, '1234567', 0), { ok: false, reason: 'unavailable' }],
-      ['sms', () => hasty.send(enrolment, 'sms', true), { sent: false, reason: 'unavailable' }],
+      ['verify', () => hasty.verify(askedAbout(enrolment), '1234567'), { ok: false, reason: 'unavailable' }],
+      ['sms', () => hasty.send(askedAbout(enrolment), 'sms', true), { sent: false, reason: 'unavailable' }],
       ['create', () => hasty.begin(anna, 0), { ok: false, reason: 'unavailable' }],
       ['details', () => hasty.checkKey(), { ok: false, reason: 'unavailable' }],
       ['remove', () => hasty.remove(enrolment), undefined],
@@ -298,7 +299,7 @@ describe('when the service fails, nobody passes and nothing is asked twice', () 
     const enrolment = await enrol();
     service.fail({ hang: true, cut: true }, 'verify');
     let outcome: unknown;
-    const verifying = patient.verify(enrolment, '1234567', 0).then((verified) => {
+    const verifying = patient.verify(askedAbout(enrolment), '1234567').then((verified) => {
       outcome = verified;
     });
     while (!service.requests.some(({ call }) => call === 'verify')) await wait(5);
@@ -316,7 +317,7 @@ describe('when the service fails, nobody passes and nothing is asked twice', () 
     const hasty = connect({ timeoutMs: 150 });
     for (let n = 0; n < 8; n++) service.fail({ hang: true }, 'verify');
     const started = performance.now();
-    const all = await Promise.all(Array.from({ length: 20 }, () => hasty.verify(enrolment, '1234567', 0)));
+    const all = await Promise.all(Array.from({ length: 20 }, () => hasty.verify(askedAbout(enrolment), '1234567')));
     expect(performance.now() - started).toBeLessThan(2000);
     expect(all.filter((verified) => !verified.ok && verified.reason === 'unavailable').length).toBeGreaterThanOrEqual(
       8,
@@ -327,12 +328,12 @@ describe('when the service fails, nobody passes and nothing is asked twice', () 
   it('a service that is away, or no HTTP at all, is unavailable', async () => {
     const enrolment: Enrolment = { id: 'e', factor: 'authy', data: { authyId: '5', phoneEnding: '67' }, createdAt: 0 };
     const noise = await listen((socket) => socket.resume().end('220 mail.example.com ESMTP\r\n'));
-    expect(await connect({ baseUrl: noise.url }).verify(enrolment, '1234567', 0)).toEqual({
+    expect(await connect({ baseUrl: noise.url }).verify(askedAbout(enrolment), '1234567')).toEqual({
       ok: false,
       reason: 'unavailable',
     });
     await noise.close();
-    expect(await connect({ baseUrl: noise.url }).verify(enrolment, '1234567', 0)).toEqual({
+    expect(await connect({ baseUrl: noise.url }).verify(askedAbout(enrolment), '1234567')).toEqual({
       ok: false,
       reason: 'unavailable',
     });
@@ -348,8 +349,8 @@ describe('when the service fails, nobody passes and nothing is asked twice', () 
   it('works again after it failed, also over connections that died', async () => {
     const enrolment = await enrol();
     service.fail({ cut: true }, 'verify');
-    await authy.verify(enrolment, '0000000', 0);
-    expect(await authy.verify(enrolment, await texted(enrolment), 0)).toEqual({ ok: true });
+    await authy.verify(askedAbout(enrolment), '0000000');
+    expect(await authy.verify(askedAbout(enrolment), await texted(enrolment))).toEqual({ ok: true });
   });
 });
 
@@ -357,8 +358,8 @@ describe('a wrong key', () => {
   it('is told apart from a wrong code, and told to the operator', async () => {
     const enrolment = await enrol();
     const other = connect({ apiKey: 'another-key' });
-    expect(await other.verify(enrolment, '1234567', 0)).toEqual({ ok: false, reason: 'misconfigured' });
-    expect(await other.send(enrolment, 'sms', true)).toEqual({ sent: false, reason: 'misconfigured' });
+    expect(await other.verify(askedAbout(enrolment), '1234567')).toEqual({ ok: false, reason: 'misconfigured' });
+    expect(await other.send(askedAbout(enrolment), 'sms', true)).toEqual({ sent: false, reason: 'misconfigured' });
     expect(await other.begin(anna, 0)).toEqual({ ok: false, reason: 'misconfigured' });
     expect(await other.checkKey()).toEqual({ ok: false, reason: 'misconfigured' });
     expect(logged[0]).toEqual({
@@ -377,7 +378,7 @@ describe('a wrong key', () => {
 
   it('wrong codes and replays are no news to the operator', async () => {
     const enrolment = await enrol();
-    await authy.verify(enrolment, '1234567', 0);
+    await authy.verify(askedAbout(enrolment), '1234567');
     expect(logged).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import { codeAt, matchingStep, stepAt } from '../../../src/factors/totp/steps.ts
 import { createTotp, type TotpOptions } from '../../../src/factors/totp/totp.ts';
 import type { Enrolment, Identity, Json } from '../../../src/gate/types.ts';
 import { TestClock } from '../../fakes/clock.ts';
+import { askedAbout } from '../asked.ts';
 
 const clock = new TestClock();
 const enrolled = (data: Json): Enrolment => ({ id: 'e1', factor: 'totp', data, createdAt: 0 });
@@ -56,7 +57,7 @@ describe('the window', () => {
   ] as const)('skew %d: a code of step %d passes: %s', async (skew, offset, passes) => {
     const { totp, enrolment, data } = await begun({ skew });
     const step = stepAt(now) + offset;
-    const verified = await totp.verify(enrolment, codeAt(secretIn(data), step, 6), now);
+    const verified = await totp.verify(askedAbout(enrolment, { now }), codeAt(secretIn(data), step, 6));
     expect(verified).toEqual(passes ? { ok: true, step } : { ok: false, reason: 'wrong' });
   });
 
@@ -64,10 +65,10 @@ describe('the window', () => {
     const { totp, enrolment, data } = await begun({ skew: 0 });
     const start = 1_800_000_000_000;
     const code = codeAt(secretIn(data), stepAt(start), 6);
-    expect(await totp.verify(enrolment, code, start - 1)).toMatchObject({ ok: false });
-    expect(await totp.verify(enrolment, code, start)).toMatchObject({ ok: true });
-    expect(await totp.verify(enrolment, code, start + 29_999)).toMatchObject({ ok: true });
-    expect(await totp.verify(enrolment, code, start + 30_000)).toMatchObject({ ok: false });
+    expect(await totp.verify(askedAbout(enrolment, { now: start - 1 }), code)).toMatchObject({ ok: false });
+    expect(await totp.verify(askedAbout(enrolment, { now: start }), code)).toMatchObject({ ok: true });
+    expect(await totp.verify(askedAbout(enrolment, { now: start + 29_999 }), code)).toMatchObject({ ok: true });
+    expect(await totp.verify(askedAbout(enrolment, { now: start + 30_000 }), code)).toMatchObject({ ok: false });
   });
 
   it('names the later of two steps with the same code, so that both are used up', () => {
@@ -88,7 +89,10 @@ describe('a code that is none', () => {
     '%j is wrong and throws nothing',
     async (code) => {
       const { totp, enrolment } = await begun({}, () => Buffer.alloc(20, 7));
-      expect(await totp.verify(enrolment, code, clock.now())).toEqual({ ok: false, reason: 'wrong' });
+      expect(await totp.verify(askedAbout(enrolment, { now: clock.now() }), code)).toEqual({
+        ok: false,
+        reason: 'wrong',
+      });
     },
   );
 
@@ -97,7 +101,10 @@ describe('a code that is none', () => {
     async (data) => {
       const totp = createTotp({ issuer: 'Lucy' }, randomBytes);
       const code = codeAt(new Secret({ buffer: new ArrayBuffer(0) }), stepAt(clock.now()), 6);
-      expect(await totp.verify(enrolled(data), code, clock.now())).toEqual({ ok: false, reason: 'gone' });
+      expect(await totp.verify(askedAbout(enrolled(data), { now: clock.now() }), code)).toEqual({
+        ok: false,
+        reason: 'gone',
+      });
       expect(await totp.instructions(enrolled(data), person('anna'))).toEqual({});
     },
   );
@@ -175,7 +182,7 @@ it('is local: tells nobody anything, sends nothing', async () => {
   const { totp, enrolment } = await begun();
   expect(totp.provider).toBeUndefined();
   expect(totp.discloses(person('anna'))).toEqual([]);
-  expect(await totp.send(enrolment, 'sms', true)).toEqual({ sent: false, reason: 'channel-off' });
+  expect(await totp.send(askedAbout(enrolment), 'sms', true)).toEqual({ sent: false, reason: 'channel-off' });
   await expect(totp.remove(enrolment)).resolves.toBeUndefined();
 });
 

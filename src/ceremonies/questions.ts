@@ -1,0 +1,70 @@
+/**
+ * Questions that wait for their answer: a code that was sent, a challenge for a key, a request in an app. They lie in the
+ * store, because factors are built anew at each reload and the answer may reach another gateway. Nothing here judges.
+ */
+import type { Instant, Json } from '../gate/types.ts';
+import type { Collection, CounterRecord } from '../store/store.ts';
+
+/** What an answer will be judged by. `shown` is what the page gets of it. */
+export interface Asking {
+  readonly state: Json;
+  readonly shown?: Json;
+}
+
+export interface OpenQuestion extends Asking {
+  /** Names this asking; a newer one for the same matter has another. */
+  readonly id: string;
+  readonly expiresAt: Instant;
+}
+
+export class Questions {
+  readonly #store: Collection<CounterRecord>;
+  readonly #randomId: () => string;
+
+  constructor(store: Collection<CounterRecord>, randomId: () => string) {
+    this.#store = store;
+    this.#randomId = randomId;
+  }
+
+  /** @param question the pending login, step-up or draft; @param enrolment whose answer is wanted. */
+  async get(question: string, enrolment: string, now: Instant): Promise<OpenQuestion | undefined> {
+    const record = await this.#store.get(keyOf(question, enrolment));
+    return record === undefined || record.expiresAt <= now ? undefined : asQuestion(record);
+  }
+
+  /** Opens a question; an older one for the same matter is void from now on. */
+  put(question: string, enrolment: string, asking: Asking, expiresAt: Instant): Promise<void> {
+    const id = this.#randomId();
+    return this.#store.update(keyOf(question, enrolment), () => ({
+      write: { id, ...asking, expiresAt },
+      result: undefined,
+    }));
+  }
+
+  /** Uses a question up. @returns true to exactly one caller, and to nobody when a newer question replaced it. */
+  use(question: string, enrolment: string, id: string): Promise<boolean> {
+    return this.#store.update<boolean>(keyOf(question, enrolment), (current) =>
+      current?.['id'] === id ? { write: null, result: true } : { result: false },
+    );
+  }
+
+  /** Whose turn it is to look how a request stands. @returns true once in `everyMs`, over all tabs and gateways. */
+  turn(question: string, enrolment: string, now: Instant, everyMs: number): Promise<boolean> {
+    return this.#store.update<boolean>(keyOf(question, enrolment), (current) => {
+      const last = current?.['lookedAt'];
+      if (current === undefined || (typeof last === 'number' && now - last < everyMs)) return { result: false };
+      return { write: { ...current, lookedAt: now }, result: true };
+    });
+  }
+}
+
+function keyOf(question: string, enrolment: string): string {
+  return `question:${question}:${enrolment}`;
+}
+
+/** A record that is no question is none: the answer is then refused, never judged by half of it (I6). */
+function asQuestion(record: CounterRecord): OpenQuestion | undefined {
+  const { id, state, shown, expiresAt } = record;
+  if (typeof id !== 'string' || state === undefined) return undefined;
+  return { id, state, expiresAt, ...(shown === undefined ? {} : { shown }) };
+}
