@@ -29,8 +29,8 @@ const SITE = { service: 'Lucy', publicUrl: new URL('https://lucy.test') };
 
 export class CeremonyWorld {
   readonly clock = new TestClock(Date.UTC(2026, 0, 1, 12));
-  readonly store: Store = memoryStore(this.clock);
-  readonly counters = new Counters(this.store.counters);
+  readonly store: Store;
+  readonly counters: Counters;
   readonly ended: { readonly session: LiveSession; readonly reason: EndReason }[] = [];
   readonly sessions: Sessions;
   readonly authy: StandInAuthy;
@@ -58,8 +58,14 @@ export class CeremonyWorld {
   readonly #factors: Factors;
   #logins = 0;
 
-  private constructor(authy: StandInAuthy, factorsOf: (clock: TestClock) => Factors) {
+  private constructor(
+    authy: StandInAuthy,
+    factorsOf: (clock: TestClock) => Factors,
+    storeOf: (clock: TestClock) => Store,
+  ) {
     this.authy = authy;
+    this.store = storeOf(this.clock);
+    this.counters = new Counters(this.store.counters);
     this.#factors = factorsOf(this.clock);
     this.sessions = new Sessions({
       store: this.store.sessions,
@@ -95,20 +101,23 @@ export class CeremonyWorld {
     this.admin = new Administrator(parts);
   }
 
-  static async start(): Promise<CeremonyWorld> {
+  static async start(storeOf: (clock: TestClock) => Store = memoryStore): Promise<CeremonyWorld> {
     const holder: { world?: CeremonyWorld } = {};
     const authy = await startStandInAuthy({
       apiKey: KEY,
       clock: { now: () => now(holder.world), after: later(holder) },
     });
-    const world = new CeremonyWorld(authy, (clock) =>
-      buildFactors(
-        {
-          totp: { issuer: 'Lucy' },
-          authy: { apiKey: KEY, baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
-        },
-        { clock, log: silentLog, randomBytes, mac: (label, text) => store(holder).mac(label, text), site: SITE },
-      ),
+    const world = new CeremonyWorld(
+      authy,
+      (clock) =>
+        buildFactors(
+          {
+            totp: { issuer: 'Lucy' },
+            authy: { apiKey: KEY, baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
+          },
+          { clock, log: silentLog, randomBytes, mac: (label, text) => store(holder).mac(label, text), site: SITE },
+        ),
+      storeOf,
     );
     holder.world = world;
     return world;

@@ -1,6 +1,8 @@
 /** Adding and removing factors: only where none is, or with a fresh proof, judged again at the moment of writing (T6, I9). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LiveSession } from '../../src/session/live.ts';
+import { Sessions } from '../../src/session/sessions.ts';
+import { SharedStore } from '../fakes/shared-store.ts';
 import { ALICE, BOB, CeremonyWorld, SECRET } from './ceremony-world.ts';
 
 let w: CeremonyWorld;
@@ -149,6 +151,31 @@ describe('with a factor in place only a fresh proof changes anything', () => {
     w.inTheGap = async () => void (await w.enrolAuthy(ALICE));
     expect(await w.enroller.confirm(session, code)).toMatchObject({ code: 'fresh-proof-needed' });
     expect(await factorsOf()).toEqual(['authy']);
+  });
+
+  it('not after the session was ended by another process while the code was checked', async () => {
+    const shared: SharedStore[] = [];
+    const busy = await CeremonyWorld.start((clock) => {
+      const store = new SharedStore(clock);
+      shared.push(store);
+      return store.member();
+    });
+    const [store] = shared;
+    if (store === undefined) throw new Error('there is a store');
+    const other = new Sessions({
+      store: store.member().sessions,
+      clock: busy.clock,
+      limits: () => ({ idleMs: 1_800_000, absoluteMs: 43_200_000, pendingMs: 600_000, maxAnonymous: 10 }),
+      onEnd: async () => {},
+      onWriteError: () => {},
+    });
+    const session = await busy.login(ALICE, 'pass');
+    await busy.enroller.begin(session, 'totp');
+    const secret = (await busy.user(ALICE))?.draft?.enrolment.data as { secret: string };
+    busy.inTheGap = async () => void (await other.endAll(ALICE, 'revoked'));
+    expect(await busy.enroller.confirm(session, busy.totp(secret.secret))).toMatchObject({ code: 'session-gone' });
+    expect((await busy.user(ALICE))?.enrolments).toEqual([]);
+    await busy.close();
   });
 
   it('not after the session ended while the code was checked', async () => {
