@@ -1,5 +1,5 @@
 /** What the code field needs on both of its pages: the prompt, and the last step of an enrolment. */
-import { CHANNELS, type Channel } from '../factors/factor.ts';
+import { type AnswerKind, CHANNELS, type Channel } from '../factors/factor.ts';
 import type { FactorId } from '../gate/types.ts';
 import type { OwnContext } from './context.ts';
 import type { Form } from './form.ts';
@@ -12,6 +12,7 @@ import { WORDS } from './words/words.ts';
 
 interface Coded {
   readonly factor: FactorId;
+  readonly answer: AnswerKind;
   readonly digits: { readonly min: number; readonly max: number };
   readonly channels: readonly Channel[];
 }
@@ -27,6 +28,7 @@ export function codeForm(
 ): CodeFormView {
   const last = lastDispatch(ctx, target);
   return {
+    answer: coded.answer,
     hint: codeHint(coded.factor, coded.digits),
     error: error ?? screen.noticeError(notice, coded.factor),
     dispatch: last === undefined ? false : dispatchView(screen, last),

@@ -1,4 +1,5 @@
 /** What each template gets, field by field. Templates throw on a name that is missing here, so the two cannot drift apart. */
+import type { AnswerKind } from '../factors/factor.ts';
 import type { Country } from '../phone/phone.ts';
 import type { ShownTime } from './times.ts';
 
@@ -31,6 +32,8 @@ export interface DispatchView {
 }
 
 export interface CodeFormView {
+  /** Names the part of the form that takes the answer: `templates/prompt/<answer>.njk`. */
+  readonly answer: AnswerKind;
   readonly hint: string;
   readonly error: ErrorView | false;
   readonly dispatch: DispatchView | false;
