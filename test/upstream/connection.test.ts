@@ -153,7 +153,7 @@ describe('the time of an idle connection', () => {
 
 describe('a request that is over has no power over the next one of its connection', () => {
   async function second() {
-    const parts = await setUp();
+    const parts = await setUp({ connections: 2 });
     const first = parts.send('/1');
     const to = await parts.app.connection();
     await to.request();
@@ -175,15 +175,20 @@ describe('a request that is over has no power over the next one of its connectio
   });
 
   test('its resume is nothing', async () => {
-    const { app, first, next, to, connection } = await second();
+    const { app, send, first, next, to, connection } = await second();
+    to.socket.setNoDelay(true);
     to.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok');
     await until(() => next.content === 'ok', 'the first half');
     connection.resume(first);
     to.write('ok');
-    // Another connection's bytes have come and gone: these two would have, too.
-    const { connections } = app;
-    expect(connections).toHaveLength(1);
-    for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    // What was written before has arrived when a later request on another connection is answered, and then one more.
+    for (const count of [1, 2]) {
+      const other = send('/other');
+      const elsewhere = await app.connection(1);
+      await elsewhere.request(count);
+      elsewhere.write(OK);
+      await other.end();
+    }
     expect(next.content).toBe('ok');
     connection.resume(next);
     await next.end();
@@ -233,6 +238,46 @@ describe('a request that is given up hears no more', () => {
     expect(await waits.end()).toBe('200,last,complete');
     expect(caller.told.join()).toBe(told);
     expect(to.text).not.toContain('/2');
+  });
+});
+
+describe('who sends again as soon as he is told', () => {
+  test('of an end gets the same connection, behind those who waited before', async () => {
+    const { app, send } = await setUp();
+    const again = new Caller();
+    const first = new Caller();
+    const complete = first.onComplete.bind(first);
+    first.onComplete = (trailers) => {
+      complete(trailers);
+      first.connection?.abort(first); // it is over
+      send('/again', again);
+    };
+    send('/1', first);
+    const waits = send('/2');
+    const to = await app.connection();
+    for (let answers = 1; answers <= 3; answers += 1) {
+      await to.request(answers);
+      to.write(OK);
+    }
+    expect(await again.end()).toBe('200,last,complete');
+    expect(await waits.end()).toBe('200,last,complete');
+    expect(to.text.match(/GET \/\w+/g)).toEqual(['GET /1', 'GET /2', 'GET /again']);
+    expect(app.connections).toHaveLength(1);
+  });
+
+  test('of a loss has a place for it, although there is but one', async () => {
+    const { app, send } = await setUp();
+    const again = new Caller();
+    const first = new Caller();
+    first.onError = () => void send('/again', again);
+    send('/1', first);
+    const to = await app.connection();
+    await to.request();
+    to.socket.destroy();
+    const next = await app.connection(1);
+    await next.request();
+    next.write(OK);
+    expect(await again.end()).toBe('200,last,complete');
   });
 });
 

@@ -38,6 +38,24 @@ test('a caller who withdraws gives his place up at once', async () => {
   expect(app.text).not.toMatch(/\/[23] /);
 });
 
+test('the time to wait ends with the waiting', async () => {
+  const { app, clock, line, send } = await setUp();
+  const first = send('/1');
+  const to = await app.connection();
+  await to.request();
+  const second = send('/2');
+  const third = send('/3');
+  line.withdraw(third);
+  to.write(OK);
+  await first.end();
+  await to.request(2);
+  clock.advance(5_000);
+  expect(third.told).toEqual([]);
+  expect(second.told).toEqual([]);
+  to.write(OK);
+  expect(await second.end()).toBe('200,last,complete');
+});
+
 test('a connection whose caller went away while it was made serves the next one', async () => {
   const { app, send } = await setUp();
   const first = send('/1', new Caller({ wanted: () => false }));
