@@ -67,8 +67,8 @@ export class LiveSession {
   #record: SessionRecord | undefined;
   #jar: Jar | undefined;
   #running: Ties | undefined;
-  /** At rest: the record as one string, or who has it. */
-  #kept: string | Keeper | undefined;
+  /** At rest: the record in few bytes, or who has it. */
+  #kept: Buffer | Keeper | undefined;
 
   /** @param confidence of the session that this one follows; a session from the store begins with a doubt. */
   constructor(key: string, record: SessionRecord, jar?: Jar, confidence = new Confidence()) {
@@ -101,7 +101,7 @@ export class LiveSession {
 
   #awakened(): SessionRecord | undefined {
     if (this.#record !== undefined) return this.#record;
-    this.#record = typeof this.#kept === 'string' ? unpacked(this.#kept) : this.#kept?.peek(this.key);
+    this.#record = Buffer.isBuffer(this.#kept) ? unpacked(this.#kept) : this.#kept?.peek(this.key);
     if (this.#record !== undefined) this.#kept = undefined;
     return this.#record;
   }
@@ -139,7 +139,7 @@ export class LiveSession {
   /**
    * Lets go of the record and the open jar, until somebody asks for them. What must not be forgotten stays: whether it ended,
    * when somebody was here, and what the application is believed.
-   * @param keeper has the record; without one it is kept here, as one string
+   * @param keeper has the record; without one it is kept here, in few bytes
    * @returns whether nothing was in the way
    */
   rest(keeper: Keeper | undefined): boolean {

@@ -46,8 +46,11 @@ const MOST_LOOKS = 10;
 /** How long others are told to doubt a session because of one request of ours, in ms; as long as a stray one may work on. */
 const DOUBT_MS = 600_000;
 
-/** More than are used at the same moment anywhere; they weigh 3 kB each, one at rest 0.2 kB. To wake up takes 0.1 ms. */
-export const MOST_AWAKE = 2_000;
+/**
+ * Bursts of requests come from the same few; whoever comes back after a pause is woken up, which takes 0.1 ms. More would cost
+ * more than themselves: what lives for a while and not for good is the dearest garbage.
+ */
+export const MOST_AWAKE = 250;
 
 export interface SessionsOptions {
   readonly store: SessionCollection;

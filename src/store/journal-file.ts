@@ -38,8 +38,8 @@ export interface FoundJournal {
   readonly hasOldKeys: boolean;
 }
 
-/** Bytes that are read at a time. */
-const READ_BYTES = 1024 * 1024;
+/** Bytes that are read at a time, at most; more only for a frame that is longer. */
+const READ_BYTES = 256 * 1024;
 
 /** @throws StoreError `damaged`, `unreadable` or `wrong-key` */
 export async function readJournal<T>(options: JournalOptions<T>): Promise<FoundJournal | 'missing'> {
@@ -61,17 +61,18 @@ async function eachFrame(path: string, take: (payload: string) => void) {
   const file = await unlessUnreadable(path, open(path));
   try {
     let bytes = 0;
-    let left = Buffer.alloc(0);
-    for (let want = READ_BYTES; ; want = left.length < want ? READ_BYTES : 2 * want) {
-      const buffer = Buffer.allocUnsafe(left.length + want);
-      left.copy(buffer);
-      const { bytesRead } = await unlessUnreadable(path, file.read(buffer, left.length, want, bytes + left.length));
-      const known = buffer.subarray(0, left.length + bytesRead);
+    let buffer = Buffer.allocUnsafe(READ_BYTES); // one for all of it: what is read is not left to be collected
+    for (let held = 0; ; ) {
+      if (held === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
+      const room = buffer.length - held;
+      const { bytesRead } = await unlessUnreadable(path, file.read(buffer, held, room, bytes + held));
+      const known = buffer.subarray(0, held + bytesRead);
       const { payloads, length, rest } = decodeFrames(known);
       for (const payload of payloads) take(payload);
       bytes += length;
-      if (bytesRead === 0) return { bytes, rest, tornBytes: known.length - length };
-      left = known.subarray(length);
+      held = known.length - length;
+      if (bytesRead === 0) return { bytes, rest, tornBytes: held };
+      known.copyWithin(0, length);
     }
   } finally {
     await file.close();

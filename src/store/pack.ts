@@ -1,6 +1,6 @@
 /**
- * A record as one short string, for the many that are held and not used: a twentieth of the objects and half the bytes. Pure.
- * Nothing outside this process ever sees such a string, so its form may change with any version; what is on a disk or on a
+ * A record as a few bytes, for the many that are held and not used: one object instead of twenty, and half the memory. Pure.
+ * Nothing outside this process ever sees these bytes, so their form may change with any version; what is on a disk or on a
  * server is sealed by keys.ts.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -16,11 +16,24 @@ const DICTIONARY = Buffer.from(
 /** The first level: a tenth of a percent larger than the best one, at a third of its price. */
 const OPTIONS = { level: 1, windowBits: 12, memLevel: 4, dictionary: DICTIONARY } as const;
 
-export function packed(record: object): string {
-  return deflateRawSync(JSON.stringify(record), OPTIONS).toString('latin1');
+/** Some twenty lie together in one piece of memory that the collector need not look into; it goes with the last of them. */
+const PAGE_BYTES = 16_384;
+let page = Buffer.alloc(0);
+let filled = 0;
+
+export function packed(record: object): Buffer {
+  const bytes = deflateRawSync(JSON.stringify(record), OPTIONS);
+  if (filled + bytes.length > page.length) {
+    page = Buffer.allocUnsafeSlow(Math.max(PAGE_BYTES, bytes.length)); // not the pool that everybody uses for a moment
+    filled = 0;
+  }
+  const place = page.subarray(filled, filled + bytes.length);
+  place.set(bytes);
+  filled += bytes.length;
+  return place;
 }
 
-/** @param text from {@link packed} @returns a value that nobody can change */
-export function unpacked<T>(text: string): T {
-  return deepFreeze(JSON.parse(inflateRawSync(Buffer.from(text, 'latin1'), OPTIONS).toString()));
+/** @param bytes from {@link packed} @returns a value that nobody can change */
+export function unpacked<T>(bytes: Buffer): T {
+  return deepFreeze(JSON.parse(inflateRawSync(bytes, OPTIONS).toString()));
 }

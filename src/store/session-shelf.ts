@@ -19,7 +19,7 @@ interface Owner {
 
 interface Place {
   readonly owner: Owner | undefined;
-  record: SessionRecord | string;
+  record: SessionRecord | Buffer;
 }
 
 export class SessionShelf implements Shelf<SessionRecord> {
@@ -83,12 +83,12 @@ export class SessionShelf implements Shelf<SessionRecord> {
     for (const key of this.#loose) {
       this.#loose.delete(key);
       const place = this.#places.get(key);
-      if (place !== undefined && typeof place.record !== 'string') place.record = packed(place.record);
+      if (place !== undefined && !Buffer.isBuffer(place.record)) place.record = packed(place.record);
       return;
     }
   }
 }
 
 function recordIn({ record }: Place): SessionRecord {
-  return typeof record === 'string' ? unpacked(record) : record;
+  return Buffer.isBuffer(record) ? unpacked(record) : record;
 }

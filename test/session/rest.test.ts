@@ -4,7 +4,7 @@ import type { SessionEvent } from '../../src/gate/session.ts';
 import type { Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
 import type { EndReason } from '../../src/session/limits.ts';
 import type { LiveSession } from '../../src/session/live.ts';
-import { type Issued, Sessions } from '../../src/session/sessions.ts';
+import { Sessions } from '../../src/session/sessions.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { type SessionCollection, type Store, StoreError } from '../../src/store/store.ts';
 import { TestClock } from '../fakes/clock.ts';
@@ -59,11 +59,11 @@ function accepted(name: string, standing: 'pass' | 'challenge'): SessionEvent {
   return { type: 'login-accepted', login, standing };
 }
 
-async function loggedIn(name = 'alice'): Promise<Issued & { readonly id: string }> {
+async function loggedIn(name = 'alice'): Promise<{ readonly session: LiveSession; readonly key: string }> {
   const { session } = sessions.create();
   session.jar.store(`sid=${name}; path=/`, '/', clock.now());
   const issued = await sessions.transition(session, accepted(name, 'pass'));
-  return { session: issued.session, id: issued.id ?? '' };
+  return { session: issued.session, key: issued.session.key };
 }
 
 async function othersCome(): Promise<void> {
@@ -92,13 +92,13 @@ describe.each(['one process', 'several'] as const)('a session at rest, with the 
   });
 
   it('is the same object, with everything that it had', async () => {
-    const { id, session } = await loggedIn();
+    const { key, session } = await loggedIn();
     sessions.setPage(session, { notice: 'hello' });
     session.confidence.unconfirmed = false;
     await sessions.settled(session);
     const before = session.record;
     await othersCome();
-    expect(await sessions.find(id, false)).toBe(session);
+    expect(await sessions.find(key, false)).toBe(session);
     expect(session.record).toEqual(before);
     expect(session.record).not.toBe(before);
     expect(session.jar.header('/', clock.now())).toBe('sid=alice');
@@ -107,32 +107,32 @@ describe.each(['one process', 'several'] as const)('a session at rest, with the 
   });
 
   it('ends like any other, and whoever knew it learns of it', async () => {
-    const { id, session } = await loggedIn();
+    const { key, session } = await loggedIn();
     await othersCome();
     expect(await sessions.endAll('alice@example.com' as Identity, 'revoked')).toBe(1);
     expect(session.ended).toBe(true);
     expect(ended.map(([one, reason]) => [one, reason])).toEqual([[session, 'revoked']]);
-    expect(await sessions.find(id, false)).toBeUndefined();
+    expect(await sessions.find(key, false)).toBeUndefined();
     expect(session.stillVerified(session.record.version)).toBe(false);
   });
 
   it('is doubted still, when it was doubted', async () => {
-    const { id, session } = await loggedIn();
+    const { key, session } = await loggedIn();
     session.confidence.shake();
     const { doubts } = session.confidence;
     await othersCome();
-    const found = await sessions.find(id, false);
+    const found = await sessions.find(key, false);
     expect(found?.confidence).toMatchObject({ unconfirmed: true, doubts });
   });
 
   it('takes a cookie, keeps it through the next rest, and hands it to its successor', async () => {
-    const { id, session } = await loggedIn();
+    const { key, session } = await loggedIn();
     await othersCome();
     session.jar.store('late=1; path=/', '/', clock.now());
     sessions.save(session);
     await session.writing;
     await othersCome();
-    const found = await sessions.find(id, false);
+    const found = await sessions.find(key, false);
     expect(found?.jar.header('/', clock.now())).toBe('sid=alice; late=1');
     await othersCome();
     const login = {
@@ -160,7 +160,7 @@ describe('with the store of one process', () => {
     const used = await loggedIn('used');
     const unused = await loggedIn('unused');
     for (let i = 0; i < OTHERS; i += 1) {
-      expect(sessions.peek(used.id)).toBe(used.session);
+      expect(sessions.peek(used.key)).toBe(used.session);
       await loggedIn(`other${i}`);
     }
     expect(isAtRest(used.session)).toBe(false);
@@ -212,12 +212,12 @@ describe('with the store of one process', () => {
   });
 
   it('activity that is not written yet counts after the rest too, and the limits end it; a look at them wakes nobody', async () => {
-    const { id, session } = await loggedIn();
+    const { key, session } = await loggedIn();
     clock.advance(59_000);
     sessions.touch(session, clock.now());
     await othersCome();
     clock.advance(LIMITS.idleMs - 1);
-    expect(sessions.peek(id)).toBe(session);
+    expect(sessions.peek(key)).toBe(session);
     await othersCome();
     const before = reads;
     sessions.sweep(true);
@@ -230,9 +230,9 @@ describe('with the store of one process', () => {
   });
 
   it('one whose record can no longer be had is an error, never a session', async () => {
-    const { id, session } = await loggedIn();
+    const { key, session } = await loggedIn();
     await othersCome();
     await store.update(session.key, () => ({ write: null, result: undefined }));
-    expect(() => sessions.peek(id)?.record).toThrow(StoreError);
+    expect(() => sessions.peek(key)?.record).toThrow(StoreError);
   });
 });
