@@ -107,7 +107,7 @@ async function measure(setting: Setting): Promise<void> {
     machine: describeMachine(),
     missing: missing(redis),
     scenarios: found,
-    sessions: await sessionsOf(setting),
+    sessions: await sessionsOf(setting, redis),
     transfers: isWanted('transfers') ? await measureTransfers(setting) : [],
     ...(isWanted('logins') ? { logins: await measureLogins(setting, flags.quick ? 20 : 100) } : {}),
     ...(isWanted('cold-start') ? { coldStart: await measureColdStart(setting, flags.quick ? 3 : 9) } : {}),
@@ -171,10 +171,15 @@ function targetsOf(scenario: Scenario, targets: readonly Target[]): Target[] {
   return targets.filter(({ name }) => namesOf(scenario).includes(name));
 }
 
-async function sessionsOf(setting: Setting): Promise<Measured['sessions']> {
+async function sessionsOf(setting: Setting, redis: string | undefined): Promise<Measured['sessions']> {
   if (!isWanted('sessions')) return [];
-  tell('100,000 sessions');
-  return [{ store: 'lowdb', figures: await measureSessions(setting, { kind: 'lowdb' }, 100_000) }];
+  const stores = [{ kind: 'lowdb' } as const, ...(redis === undefined ? [] : [{ kind: 'redis', url: redis } as const])];
+  const found: Measured['sessions'][number][] = [];
+  for (const store of stores) {
+    tell(`100,000 sessions, ${store.kind}`);
+    found.push({ store: store.kind, figures: await measureSessions(setting, store, 100_000) });
+  }
+  return found;
 }
 
 function missing(redis: string | undefined): string[] {

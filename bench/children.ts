@@ -15,7 +15,7 @@ export const MALLOC: Readonly<Record<string, string>> = {
   MALLOC_MMAP_THRESHOLD_: '4194304',
 };
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 const KEPT_OUTPUT = 4_000;
 
 export interface Child {

@@ -40,12 +40,15 @@ export function placesOf(setting: Setting, name: string): { config: string; data
   return { config: join(folder, 'gateway.yaml'), data: join(folder, 'data'), keys: join(folder, 'keys.json') };
 }
 
+/** Each has a key file of its own, so each needs records of its own; the workers of one gateway share both. */
+export function prefixOf(name: string): string {
+  return `${name.replaceAll(/[^a-z0-9]+/g, '-')}:`;
+}
+
 /** Writes the configuration. @returns the command that starts the gateway. */
 export function gatewayCommand(setting: Setting, options: GatewayOptions, port: number): string[] {
   const { config, data, keys } = placesOf(setting, options.name);
   const { store } = options;
-  // Each has a key file of its own, so each needs records of its own; the workers of one gateway share both.
-  const prefix = `${options.name.replaceAll(/[^a-z0-9]+/g, '-')}:`;
   writeFileSync(
     config,
     `listen: { host: 127.0.0.1, port: ${port} }
@@ -56,7 +59,7 @@ upstream:
 ${options.recheck === undefined ? '' : `  whoami: { recheck: ${options.recheck} }\n`}store: ${
       store.kind === 'lowdb'
         ? `{ kind: lowdb, path: ${data} }`
-        : `{ kind: redis, url: '${store.url}', prefix: '${prefix}' }`
+        : `{ kind: redis, url: '${store.url}', prefix: '${prefixOf(options.name)}' }`
     }
 secrets: { keyFile: ${keys} }
 management: false

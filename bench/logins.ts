@@ -20,9 +20,9 @@ export interface LoginFigures {
 }
 
 export async function measureLogins(setting: Setting, count: number): Promise<LoginFigures> {
-  const name = 'logins';
-  await fillStore(setting, name, { users: people(setting.people).slice(1) });
-  const gateway = await startGateway(setting, { name, store: { kind: 'lowdb' } });
+  const options = { name: 'logins', store: { kind: 'lowdb' } } as const;
+  await fillStore(setting, options, { users: people(setting.people).slice(1) });
+  const gateway = await startGateway(setting, options);
   const who = people(count + 2).slice(1);
   const [first, ...others] = who;
   if (first === undefined) throw new Error('somebody must log in');

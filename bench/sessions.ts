@@ -32,14 +32,18 @@ export async function measureSessions(
   await empty.child.stop();
 
   const [who] = people(1);
-  const ids = await fillStore(setting, name, {
-    sessions: {
-      count,
-      identity: who?.email ?? '',
-      appSession: await appSession(setting),
-      jarBytes: JAR_BYTES,
+  const ids = await fillStore(
+    setting,
+    { name, store },
+    {
+      sessions: {
+        count,
+        identity: who?.email ?? '',
+        appSession: await appSession(setting),
+        jarBytes: JAR_BYTES,
+      },
     },
-  });
+  );
   const begin = performance.now();
   const gateway = await startGateway(setting, { name, store });
   const startMs = performance.now() - begin;
