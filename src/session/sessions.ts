@@ -314,7 +314,7 @@ export class Sessions {
     const { confidence } = session;
     const now = this.#options.clock.now();
     if (confidence.told !== undefined && confidence.toldUntil > now + DOUBT_MS / 2) return confidence.told;
-    const told = this.#tell(this.#following, session, now + DOUBT_MS);
+    const told = this.#tell(session, now + DOUBT_MS);
     confidence.told = told;
     confidence.toldUntil = now + DOUBT_MS;
     told.catch(() => {
@@ -324,18 +324,17 @@ export class Sessions {
   }
 
   /** @throws SessionGone when there is nobody any more of whom the others could be told */
-  async #tell(following: Following, session: LiveSession, until: Instant): Promise<void> {
+  async #tell(session: LiveSession, until: Instant): Promise<void> {
     const { confidence } = session;
     confidence.name ??= this.#random(9).toString('base64url');
     const { name } = confidence;
-    for (let tries = 1; tries <= MOST_LOOKS; tries += 1) {
+    // Whoever changed its rights meanwhile was faster; the caller looks whether it still may.
+    for (let tries = 1; tries <= MOST_LOOKS && !session.ended; tries += 1) {
       const isTold = await this.#patch(session, (record) => ({
         ...record,
         doubts: { ...standing(record.doubts, this.#options.clock.now()), [name]: until },
       }));
       if (isTold) return;
-      if (session.ended) break;
-      await following.ask(session.key); // its rights changed elsewhere: the caller looks whether it still may
     }
     throw new SessionGone();
   }
