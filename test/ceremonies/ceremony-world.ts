@@ -10,7 +10,15 @@ import { Questions } from '../../src/ceremonies/questions.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import type { Factor, Verification } from '../../src/factors/factor.ts';
 import { buildFactors, type Factors } from '../../src/factors/registry.ts';
-import type { Enrolment, FactorId, Identity, LoginId, PolicyLevel, ReturnPath } from '../../src/gate/types.ts';
+import {
+  type Enrolment,
+  FACTOR_IDS,
+  type FactorId,
+  type Identity,
+  type LoginId,
+  type PolicyLevel,
+  type ReturnPath,
+} from '../../src/gate/types.ts';
 import { silentLog } from '../../src/log.ts';
 import type { EndReason } from '../../src/session/limits.ts';
 import type { LiveSession } from '../../src/session/live.ts';
@@ -34,7 +42,7 @@ export class CeremonyWorld {
   readonly ended: { readonly session: LiveSession; readonly reason: EndReason }[] = [];
   readonly sessions: Sessions;
   readonly authy: StandInAuthy;
-  readonly prover: FactorProver;
+  prover: FactorProver;
   readonly enroller: FactorEnroller;
   readonly admin: Administrator;
   /** Codes that came as far as a factor. */
@@ -55,7 +63,13 @@ export class CeremonyWorld {
   inTheGap: () => Promise<void> = async () => undefined;
   /** Replaces what a factor says. */
   verdict: ((factor: Factor, enrolment: Enrolment, code: string) => Promise<Verification>) | undefined;
-  readonly #factors: Factors;
+  /** Factors that are not in the registry, or stand for one that is. */
+  readonly extra: Factor[] = [];
+  /** Switched off by the configuration. */
+  readonly off = new Set<FactorId>();
+  readonly #factorsOf: () => Factors;
+  readonly #parts: CeremonyParts;
+  #factors: Factors;
   #logins = 0;
 
   private constructor(
@@ -66,7 +80,8 @@ export class CeremonyWorld {
     this.authy = authy;
     this.store = storeOf(this.clock);
     this.counters = new Counters(this.store.counters);
-    this.#factors = factorsOf(this.clock);
+    this.#factorsOf = () => factorsOf(this.clock);
+    this.#factors = this.#factorsOf();
     this.sessions = new Sessions({
       store: this.store.sessions,
       clock: this.clock,
@@ -76,11 +91,12 @@ export class CeremonyWorld {
         throw error;
       },
     });
-    const factor = (id: FactorId) => {
-      const one = this.#factors.get(id);
-      return one === undefined ? undefined : this.#watched(one);
-    };
-    const parts: CeremonyParts = {
+    const factors = (): Factor[] =>
+      [...this.extra, ...this.#factors.list()]
+        .filter(({ id }, at, all) => !this.off.has(id) && all.findIndex((one) => one.id === id) === at)
+        .toSorted((a, b) => FACTOR_IDS.indexOf(a.id) - FACTOR_IDS.indexOf(b.id))
+        .map((one) => this.#watched(one));
+    this.#parts = {
       store: this.store,
       sessions: this.sessions,
       counters: this.counters,
@@ -89,16 +105,16 @@ export class CeremonyWorld {
       log: silentLog,
       randomId: () => randomBytes(12).toString('base64url'),
       limits: () => this.limits,
-      factor,
-      factors: () => this.#factors.list().map((one) => this.#watched(one)),
+      factor: (id) => factors().find((one) => one.id === id),
+      factors,
       email: (identity) => identity,
       level: () => this.level,
       identify: (name) => (name.trim() === '' ? undefined : (name.trim().toLowerCase() as Identity)),
       isAdmin: (identity) => identity === ADMIN,
     };
-    this.prover = new FactorProver(parts);
-    this.enroller = new FactorEnroller(parts);
-    this.admin = new Administrator(parts);
+    this.prover = new FactorProver(this.#parts);
+    this.enroller = new FactorEnroller(this.#parts);
+    this.admin = new Administrator(this.#parts);
   }
 
   static async start(storeOf: (clock: TestClock) => Store = memoryStore): Promise<CeremonyWorld> {
@@ -121,6 +137,12 @@ export class CeremonyWorld {
     );
     holder.world = world;
     return world;
+  }
+
+  /** As after a reload or a start: factors and ceremonies are new, the store is what it was. */
+  reload(): void {
+    this.#factors = this.#factorsOf();
+    this.prover = new FactorProver(this.#parts);
   }
 
   /** An accepted password: a login that waits for its token, or one that the policy lets in. */
@@ -147,7 +169,7 @@ export class CeremonyWorld {
 
   async enrolTotp(identity: Identity, secret = SECRET): Promise<string> {
     const id = `totp-${identity}`;
-    await this.#enrol(identity, { id, factor: 'totp', data: { secret }, createdAt: this.clock.now() });
+    await this.enrol(identity, { id, factor: 'totp', data: { secret }, createdAt: this.clock.now() });
     return id;
   }
 
@@ -157,11 +179,11 @@ export class CeremonyWorld {
     const begun = await this.#factors.get('authy')?.begin({ identity, phone }, this.clock.now());
     if (begun?.ok !== true) throw new Error('no user at the stand-in');
     const id = `authy-${identity}`;
-    await this.#enrol(identity, { id, factor: 'authy', data: begun.data, createdAt: this.clock.now() });
+    await this.enrol(identity, { id, factor: 'authy', data: begun.data, createdAt: this.clock.now() });
     return { way: id, authyId: (begun.data as { authyId: string }).authyId };
   }
 
-  async #enrol(identity: Identity, enrolment: Enrolment): Promise<void> {
+  async enrol(identity: Identity, enrolment: Enrolment): Promise<void> {
     await this.store.users.update(identity, (user) => ({
       write: {
         ...(user ?? { identity, enrolments: [] }),

@@ -39,6 +39,14 @@ export function contract(kind: string, open: () => Promise<StoreUnderTest>): voi
       expect((await store.counters.get('guess'))?.['count']).toBe(50);
     });
 
+    it('gives the same keyed hash for the same label and text, and another for any other', async () => {
+      const { store } = await open();
+      const hash = (label: string, text: string) => store.mac(label, text).toString('hex');
+      expect(hash('a', 'b')).toMatch(/^[0-9a-f]{64}$/);
+      expect(hash('a', 'b')).toBe(hash('a', 'b'));
+      expect(new Set([hash('a', 'b'), hash('b', 'a'), hash('ab', ''), hash('', 'ab')]).size).toBe(4);
+    });
+
     it('of two that consume the same record at once, one wins', async () => {
       const { store } = await open();
       await store.users.update('a', () => ({ write: user('a'), result: undefined }));
