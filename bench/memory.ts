@@ -1,11 +1,11 @@
 /**
- * What the gateway holds in memory when clients and applications are large, slow or many: 1 GB each way, a stopped reader, a
- * stopped application, idle connections, slow heads. After `npm run build` and `npx tsc -p tsconfig.bench.json`:
+ * What the gateway holds in memory when clients and applications are slow or many: a stopped reader, a stopped application, idle
+ * connections, slow heads; what whole transfers take is in transfers.ts. After `npm run build` and `npx tsc -p tsconfig.bench.json`:
  *   node dist/bench/bench/memory.js
  * It needs 20 000 open files (`ulimit -n`). It prints figures and judges none.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, get, type IncomingMessage, request } from 'node:http';
+import { createServer, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,16 +25,10 @@ const STOPPED_MS = 3_000;
 
 const chunk = Buffer.alloc(65_536);
 let written = 0;
-let received = 0;
 
 /** The application: in this process, so that the bytes it could write are known. */
 const app = createServer((req, res) => {
-  if (req.url === '/up') {
-    req.on('data', (bytes: Buffer) => {
-      received += bytes.length;
-    });
-    req.on('end', () => res.end('ok'));
-  } else if (req.url === '/stopped') {
+  if (req.url === '/stopped') {
     req.pause();
   } else if (req.url === '/down') {
     written = 0;
@@ -98,40 +92,6 @@ async function growth(work: () => Promise<void>): Promise<number> {
 
 const to = { host: '127.0.0.1', port: gatewayPort, headers: { host: HOST } };
 
-function down(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    get({ ...to, path: '/down' }, (res: IncomingMessage) => {
-      let bytes = 0;
-      res.on('data', (part: Buffer) => {
-        bytes += part.length;
-      });
-      res.on('end', () => (bytes === GIGABYTE ? resolve() : reject(new Error(`${bytes} bytes came`))));
-    }).on('error', reject);
-  });
-}
-
-function up(): Promise<void> {
-  received = 0;
-  return new Promise((resolve, reject) => {
-    const headers = { ...to.headers, 'content-length': GIGABYTE };
-    const req = request({ ...to, path: '/up', method: 'POST', headers }, (res) => {
-      res.resume();
-      res.on('end', () => (received === GIGABYTE ? resolve() : reject(new Error(`${received} bytes came`))));
-    });
-    req.on('error', reject);
-    let sent = 0;
-    const fill = (): void => {
-      while (sent < GIGABYTE) {
-        sent += chunk.length;
-        if (!req.write(chunk)) return;
-      }
-      req.end();
-    };
-    req.on('drain', fill);
-    fill();
-  });
-}
-
 /** A client that asks for 1 GB and reads nothing. @returns what the application could write. */
 async function stoppedReader(): Promise<number> {
   written = 0;
@@ -190,10 +150,6 @@ async function ask(): Promise<number> {
 
 try {
   for (let i = 0; i < 200; i += 1) await ask(); // warm
-  for (const round of [1, 2]) {
-    say(`1 GB down, round ${round}: resident memory grew`, inMegabytes(await growth(down)));
-    say(`1 GB up, round ${round}: resident memory grew`, inMegabytes(await growth(up)));
-  }
   let bytes = 0;
   const byReader = await growth(async () => {
     bytes = await stoppedReader();
