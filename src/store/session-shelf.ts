@@ -38,8 +38,15 @@ export class SessionShelf implements Shelf<SessionRecord> {
   }
 
   set(key: string, record: SessionRecord): void {
-    this.delete(key);
-    this.#places.set(key, { owner: this.#own(key, identityOf(record.session)), record });
+    const identity = identityOf(record.session);
+    const place = this.#places.get(key);
+    if (place !== undefined && place.owner?.identity === identity) {
+      place.record = record; // where it was: who goes through all of them meets each once
+      this.#loose.delete(key);
+    } else {
+      this.delete(key);
+      this.#places.set(key, { owner: this.#own(key, identity), record });
+    }
     this.#loose.add(key);
     if (this.#loose.size > MOST_LOOSE) this.#packOldest();
   }
