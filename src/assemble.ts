@@ -4,6 +4,7 @@ import type { CeremonyLimits, CeremonyParts } from './ceremonies/accounts.ts';
 import { Administrator } from './ceremonies/administrator.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
+import { Occasions } from './ceremonies/notifying.ts';
 import { FactorProver } from './ceremonies/prover.ts';
 import { Questions } from './ceremonies/questions.ts';
 import type { Clock } from './clock.ts';
@@ -81,6 +82,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     sessions,
     counters,
     questions: new Questions(store.counters, randomId),
+    notify: new Occasions(store.counters, clock, log),
     clock,
     log,
     level,

@@ -9,6 +9,7 @@ import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { Store, UserRecord } from '../store/store.ts';
 import type { Counters } from './counters.ts';
+import type { Notifier } from './notifying.ts';
 import type { RefusalCode } from './outcomes.ts';
 import type { Questions } from './questions.ts';
 
@@ -31,6 +32,7 @@ export interface CeremonyParts {
   readonly sessions: Sessions;
   readonly counters: Counters;
   readonly questions: Questions;
+  readonly notify: Notifier;
   readonly clock: Clock;
   readonly log: Log;
   readonly randomId: () => string;

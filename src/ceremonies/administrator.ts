@@ -74,6 +74,7 @@ export class Administrator implements Administration {
     });
     await this.#parts.sessions.endAll(target.identity, 'revoked');
     await forgetAtProvider(this.#parts, removed);
+    await this.#parts.notify.tell(target.identity, { kind: 'reset-by-administrator' });
     this.#note(session, 'admin_factors_reset', target.identity, reason);
     return DONE;
   }

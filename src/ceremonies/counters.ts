@@ -46,9 +46,12 @@ export class Counters {
     });
   }
 
-  /** A success, or an administrator, starts the count anew. */
-  forgiveGuesses(identity: Identity): Promise<void> {
-    return this.#store.update(`guess:${identity}`, () => ({ write: null, result: undefined }));
+  /** A success, or an administrator, starts the count anew. @returns how many guesses are forgotten. */
+  forgiveGuesses(identity: Identity): Promise<number> {
+    return this.#store.update(`guess:${identity}`, (current) => ({
+      write: null,
+      result: asGuesses(current)?.count ?? 0,
+    }));
   }
 
   async lockOf(

@@ -12,6 +12,7 @@ import type { Draft, UserRecord } from '../store/store.ts';
 import { accountOf } from './account-view.ts';
 import { type CeremonyParts, emptyUser, ownerOf, personOf, troubleCode } from './accounts.ts';
 import type { Account, DraftView, Enroller, Sent } from './ceremonies.ts';
+import type { Happening } from './notifying.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { sendCode } from './sending.ts';
@@ -46,7 +47,9 @@ export class FactorEnroller implements Enroller {
   async savePhone(session: LiveSession, input: { country: string; number: string }): Promise<Done | Refusal> {
     const read = readPhone({ country: input.country, number: input.number.slice(0, LONGEST_INPUT) });
     if (!read.ok) return refusal(`phone-${read.problem}`);
-    return this.#change(session, (user) => ({ ...user, phone: read.phone }));
+    const saved = await this.#change(session, (user) => ({ ...user, phone: read.phone }));
+    if (saved.ok) await this.#tell(session, { kind: 'number-changed' });
+    return saved;
   }
 
   async begin(session: LiveSession, id: FactorId): Promise<Done | Refusal> {
@@ -143,6 +146,7 @@ export class FactorEnroller implements Enroller {
     log.info('authn_enrolment_finished', { identity, factor: factor.id });
     // From now on the factor is asked for everywhere: nothing that only knew the password goes on.
     await sessions.endAll(identity, 'replaced');
+    await this.#tell(session, { kind: 'factor-added', factor: factor.id });
     await forgetAtProvider(this.#parts, replaced);
     return { ok: true, factor: factor.id };
   }
@@ -171,6 +175,7 @@ export class FactorEnroller implements Enroller {
     if (!removed.ok) return removed;
     log.info('authn_factor_removed', { identity, factor: enrolment.factor });
     await sessions.endAll(identity, 'replaced', session);
+    await this.#tell(session, { kind: 'factor-removed', factor: enrolment.factor });
     await forgetAtProvider(this.#parts, [enrolment]);
     return DONE;
   }
@@ -197,6 +202,10 @@ export class FactorEnroller implements Enroller {
     const draft = user?.draft;
     if (draft === undefined || draft.session !== session.key) return undefined;
     return this.#parts.clock.now() < draft.expiresAt ? draft : undefined;
+  }
+
+  #tell(session: LiveSession, happening: Happening): Promise<void> {
+    return this.#parts.notify.tell(ownerOf(session), happening, session.record.from);
   }
 
   #matter(session: LiveSession, user: UserRecord | undefined, draft: Draft, factor: Factor): Matter {

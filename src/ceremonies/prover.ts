@@ -113,10 +113,12 @@ export class FactorProver implements Prover {
     if (look.is === 'waiting') return refusal('push-waiting');
     if (!(await questions.use(login.id, id, open.id))) return refusal('push-expired');
     if (look.is === 'expired') return refusal('push-expired');
+    // Counted like any answer: somebody with the password who asks until the person taps is guessing, too.
+    const ruling = await counters.guess(login.identity, now, { ...limits().guesses, pausesMs: [] });
+    if (!ruling.allowed) return refusal('locked');
     if (look.is === 'approved') return this.#accept(session, login, chosen, id);
-    // Somebody with the password asked, and the person said no: that is a guess, and the end of this login.
-    await counters.guess(login.identity, now, { ...limits().guesses, pausesMs: [] });
     log.warn('authn_push_denied', { identity: login.identity, factor: chosen.factor.id });
+    await this.#parts.notify.tell(login.identity, { kind: 'push-denied' }, session.record.from);
     await this.#leave(session);
     return refusal('push-denied');
   }
@@ -201,7 +203,7 @@ export class FactorProver implements Prover {
     { factor }: Chosen,
     answered: string,
   ): Promise<Proved | Refusal> {
-    const { clock, counters, log, sessions, store } = this.#parts;
+    const { clock, counters, log, notify, sessions, store } = this.#parts;
     // Read again: while the provider was asked, the factor may have been removed, or switched off.
     const user = await store.users.get(login.identity);
     const isThere = user?.enrolments.some((candidate) => candidate.id === answered) === true;
@@ -222,7 +224,9 @@ export class FactorProver implements Prover {
       await sessions.end(issued.session, 'pending-expired');
       return refusal('login-expired');
     }
-    await counters.forgiveGuesses(login.identity);
+    const failures = (await counters.forgiveGuesses(login.identity)) - 1; // the right answer was counted as well
+    const { from } = session.record;
+    if (failures > 0) await notify.tell(login.identity, { kind: 'signed-in-after-failures', failures }, from);
     await counters.noteUse(answered, clock.now());
     log.info('authn_login_success', { identity: login.identity, factor: factor.id });
     return { ok: true, issued, returnTo: login.returnTo };

@@ -5,6 +5,7 @@ import type { CeremonyLimits, CeremonyParts } from '../../src/ceremonies/account
 import { Administrator } from '../../src/ceremonies/administrator.ts';
 import { Counters } from '../../src/ceremonies/counters.ts';
 import { FactorEnroller } from '../../src/ceremonies/enroller.ts';
+import { Occasions } from '../../src/ceremonies/notifying.ts';
 import { FactorProver } from '../../src/ceremonies/prover.ts';
 import { Questions } from '../../src/ceremonies/questions.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
@@ -39,6 +40,7 @@ export class CeremonyWorld {
   readonly clock = new TestClock(Date.UTC(2026, 0, 1, 12));
   readonly store: Store;
   readonly counters: Counters;
+  readonly occasions: Occasions;
   readonly ended: { readonly session: LiveSession; readonly reason: EndReason }[] = [];
   readonly sessions: Sessions;
   readonly authy: StandInAuthy;
@@ -80,6 +82,7 @@ export class CeremonyWorld {
     this.authy = authy;
     this.store = storeOf(this.clock);
     this.counters = new Counters(this.store.counters);
+    this.occasions = new Occasions(this.store.counters, this.clock, silentLog);
     this.#factorsOf = () => factorsOf(this.clock);
     this.#factors = this.#factorsOf();
     this.sessions = new Sessions({
@@ -101,6 +104,7 @@ export class CeremonyWorld {
       sessions: this.sessions,
       counters: this.counters,
       questions: new Questions(this.store.counters, () => randomBytes(12).toString('base64url')),
+      notify: this.occasions,
       clock: this.clock,
       log: silentLog,
       randomId: () => randomBytes(12).toString('base64url'),

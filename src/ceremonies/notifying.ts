@@ -1,0 +1,106 @@
+/**
+ * What happened to an account that its owner should know of: kept for the account page, the newest few, for some months.
+ * Telling never fails and never says no; nothing here is believed by anybody (OWASP: tell the person of each change).
+ */
+import type { Clock } from '../clock.ts';
+import { type ClientFacts, FACTOR_IDS, type FactorId, type Identity, type Instant, type Json } from '../gate/types.ts';
+import { type Log, reasonOf } from '../log.ts';
+import type { Collection, CounterRecord } from '../store/store.ts';
+
+export type Happening =
+  | { readonly kind: 'factor-added' | 'factor-removed'; readonly factor: FactorId }
+  | { readonly kind: 'number-changed' | 'reset-by-administrator' | 'push-denied' }
+  /** Wrong answers since the last success. */
+  | { readonly kind: 'signed-in-after-failures'; readonly failures: number };
+
+export interface Occasion {
+  readonly at: Instant;
+  readonly happening: Happening;
+  /** The browser that did it; absent when it was no browser of this person. */
+  readonly from?: ClientFacts;
+}
+
+export interface Notifier {
+  /** Never throws. */
+  tell(identity: Identity, happening: Happening, from?: ClientFacts): Promise<void>;
+  /** Newest first. @throws StoreError */
+  recent(identity: Identity): Promise<readonly Occasion[]>;
+}
+
+const MOST = 20;
+const MEMORY_MS = 90 * 86_400_000;
+
+export class Occasions implements Notifier {
+  readonly #store: Collection<CounterRecord>;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(store: Collection<CounterRecord>, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  async tell(identity: Identity, happening: Happening, from?: ClientFacts): Promise<void> {
+    const at = this.#clock.now();
+    const occasion = { at, happening: { ...happening }, ...(from === undefined ? {} : { from: { ...from } }) };
+    try {
+      await this.#store.update(keyOf(identity), (current) => ({
+        write: { events: [occasion, ...listOf(current)].slice(0, MOST), expiresAt: at + MEMORY_MS },
+        result: undefined,
+      }));
+    } catch (error) {
+      this.#log.error('event_not_kept', { identity, kind: happening.kind, reason: reasonOf(error) });
+    }
+  }
+
+  async recent(identity: Identity): Promise<readonly Occasion[]> {
+    const oldest = this.#clock.now() - MEMORY_MS;
+    const record = await this.#store.get(keyOf(identity));
+    return listOf(record).flatMap((value) => {
+      const occasion = read(value);
+      return occasion === undefined || occasion.at <= oldest ? [] : [occasion];
+    });
+  }
+}
+
+function keyOf(identity: Identity): string {
+  return `events:${identity}`;
+}
+
+function listOf(record: CounterRecord | undefined): readonly Json[] {
+  const events = record?.['events'];
+  return Array.isArray(events) ? events : [];
+}
+
+/** What another version wrote may be of a kind that this one does not know: it is left out. */
+function read(value: Json): Occasion | undefined {
+  const { at, happening, from } = fieldsOf(value);
+  const known = happeningOf(fieldsOf(happening));
+  if (typeof at !== 'number' || known === undefined) return undefined;
+  const { address, agent } = fieldsOf(from);
+  const client = typeof address === 'string' && typeof agent === 'string' ? { from: { address, agent } } : {};
+  return { at, happening: known, ...client };
+}
+
+function happeningOf({ kind, factor, failures }: Readonly<Record<string, unknown>>): Happening | undefined {
+  switch (kind) {
+    case 'factor-added':
+    case 'factor-removed': {
+      const id = FACTOR_IDS.find((one) => one === factor);
+      return id === undefined ? undefined : { kind, factor: id };
+    }
+    case 'number-changed':
+    case 'reset-by-administrator':
+    case 'push-denied':
+      return { kind };
+    case 'signed-in-after-failures':
+      return typeof failures === 'number' ? { kind, failures } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
