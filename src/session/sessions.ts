@@ -334,7 +334,8 @@ export class Sessions {
         ...record,
         doubts: { ...standing(record.doubts, this.#options.clock.now()), [name]: until },
       }));
-      if (isTold) return;
+      // Published is not heard: one whose messages are late would believe the session until it has this one.
+      if (isTold) return this.#options.store.elsewhere?.everybodyHeard();
     }
     throw new SessionGone();
   }

@@ -50,6 +50,11 @@ export interface Elsewhere {
   isHeard(): boolean;
   /** Calls back for each session that another process changed or ended; with `undefined` when it may have been any of them. */
   onChange(listener: (key: string | undefined) => void): void;
+  /**
+   * Settles when no process believes anything that was changed before the call: each has heard of it, or counts as not hearing.
+   * @throws StoreError (the promise) when that cannot be known
+   */
+  everybodyHeard(): Promise<void>;
 }
 
 export interface Store {

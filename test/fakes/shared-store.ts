@@ -18,6 +18,7 @@ type Listener = (key: string | undefined) => void;
 export class SharedStore {
   readonly truth: Store;
   readonly #members: Member[] = [];
+  readonly #waiting: (() => void)[] = [];
   /** While false, changes are not told; they wait. */
   telling = true;
   down = false;
@@ -47,6 +48,14 @@ export class SharedStore {
   deliver(): void {
     this.telling = true;
     for (const member of this.#members) member.deliver();
+    for (const heard of this.#waiting.splice(0)) heard();
+  }
+
+  /** At once, or when what waits is delivered; whoever hears nothing is not waited for. */
+  async everybodyHeard(): Promise<void> {
+    if (this.#members.some(({ heard, hasWaiting }) => heard && hasWaiting)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
   }
 }
 
@@ -74,6 +83,7 @@ export class Member implements Store {
     const elsewhere: Elsewhere = {
       isHeard: () => this.heard && !shared.down,
       onChange: (listener) => void this.#listeners.push(listener),
+      everybodyHeard: () => shared.everybodyHeard(),
     };
     this.sessions = {
       elsewhere,
@@ -114,6 +124,10 @@ export class Member implements Store {
   hear(key: string): void {
     this.#waiting.push(key);
     if (this.#shared.telling) this.deliver();
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
   }
 
   deliver(): void {

@@ -162,6 +162,22 @@ describe('a password that is sent through the other gateway', () => {
     expect(received.includes(ALICE.email), received.toString('latin1').slice(0, 400)).toBe(false);
     expect(received.includes(h.app.secretOf(ALICE.email))).toBe(false);
   });
+
+  it('does not leave before one that is late has heard of it, which then shows nothing', async () => {
+    await start({ app: { rotate: 'keep' } });
+    const { browser, cookie, token } = await bobInBoth();
+    shared.telling = false;
+    const loggingIn = aliceLogsInBesides(browser, token);
+    const key = sessionKey(browser.cookie('lucy2fa') ?? '');
+    await expect.poll(async () => Object.keys((await shared.truth.sessions.get(key))?.doubts ?? {})).toHaveLength(1);
+    for (let i = 0; i < 5; i += 1) await get(0, '/assets/lucy.css', cookie);
+    expect(h.app.requests.filter(({ method, url }) => method === 'POST' && url === '/admin/login')).toHaveLength(1);
+    shared.deliver();
+    await loggingIn;
+    const { received } = await get(1, '/admin/files', cookie);
+    expect(received.includes(ALICE.email), received.toString('latin1').slice(0, 400)).toBe(false);
+    expect(received.includes(h.app.secretOf(ALICE.email))).toBe(false);
+  });
 });
 
 describe('what waits until the others are told', () => {

@@ -160,6 +160,28 @@ describe('a doubt', () => {
     expect(there.ended).toBe(true);
   });
 
+  it('is told when everybody who is listening has heard it, and not before', async () => {
+    const { id, session } = await loggedIn(a);
+    const there = await foundBy(b, id);
+    shared.telling = false;
+    let isTold = false;
+    const telling = a.announceDoubt(session)?.then(() => {
+      isTold = true;
+    });
+    await a.settled(session); // published
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect([isTold, there.stale]).toEqual([false, false]);
+    shared.deliver();
+    await telling;
+    expect(there.stale).toBe(true);
+
+    a.withdrawDoubt(session);
+    await a.settled(session);
+    shared.telling = false;
+    stores.b.heard = false; // it asks for everything
+    await a.announceDoubt(session);
+  });
+
   it('that could not be told once has to be told the next time', async () => {
     const { id, session } = await loggedIn(a);
     const there = await foundBy(b, id);

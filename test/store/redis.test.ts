@@ -4,7 +4,9 @@ import { createClient } from '@redis/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Identity } from '../../src/gate/types.ts';
 import type { Keys } from '../../src/store/keys.ts';
-import type { Store } from '../../src/store/store.ts';
+import { HEARD_MS } from '../../src/store/redis/link.ts';
+import { channelName } from '../../src/store/redis/names.ts';
+import { type Store, StoreError } from '../../src/store/store.ts';
 import { type RedisProcess, startRedis } from '../fakes/redis-server.ts';
 import { contract } from './contract.ts';
 import { newKeys, newPrefix, openOn, serverAt } from './redis-samples.ts';
@@ -107,6 +109,42 @@ describe('two gateways on one Redis server', () => {
     await a.users.update('x', () => ({ write: user('x'), result: 0 }));
     await vi.waitFor(() => expect([...heard].sort()).toEqual(['a:one', 'a:two', 'b:one', 'b:two']));
     expect(a.sessions.elsewhere?.isHeard()).toBe(true);
+  });
+});
+
+describe('everybody has heard', () => {
+  it('when each of the others has called its listener, and at once when there is none', async () => {
+    const { a, b, prefix } = await two();
+    const c = (await openOn(serverAt(redis.port), { keys, prefix })).store;
+    const heard: string[] = [];
+    b.sessions.elsewhere?.onChange((key) => void heard.push(`b ${key}`));
+    c.sessions.elsewhere?.onChange((key) => void heard.push(`c ${key}`));
+    for (let round = 0; round < 20; round += 1) {
+      const key = `session-${round}`;
+      await a.sessions.update(key, () => ({ write: session(1), result: 0 }));
+      await a.sessions.elsewhere?.everybodyHeard();
+      expect(heard.splice(0).sort()).toEqual([`b ${key}`, `c ${key}`]);
+    }
+    const alone = (await openOn(serverAt(redis.port), { keys, prefix: newPrefix() })).store;
+    const before = performance.now();
+    await alone.sessions.elsewhere?.everybodyHeard();
+    expect(performance.now() - before).toBeLessThan(HEARD_MS);
+  });
+
+  it('when one that does not answer cannot count as hearing any more', async () => {
+    const { a, prefix } = await two();
+    const client = await createClient({ socket: { host: '127.0.0.1', port: redis.port } }).connect();
+    await client.subscribe(channelName(prefix), () => {});
+    const before = performance.now();
+    await a.sessions.elsewhere?.everybodyHeard();
+    expect(performance.now() - before).toBeGreaterThanOrEqual(HEARD_MS - 5);
+    client.destroy();
+  });
+
+  it('is an error when the server is out of reach', async () => {
+    const { a } = await two();
+    await a.close();
+    await expect(a.sessions.elsewhere?.everybodyHeard()).rejects.toBeInstanceOf(StoreError);
   });
 });
 
