@@ -86,7 +86,7 @@ export async function gatewayTarget(setting: Setting, options: GatewayOptions): 
   return {
     name: options.name,
     port,
-    pids: gateway.pids(),
+    pids: gateway.pids,
     cookie: await signIn(gateway.origin, port),
     checks: true,
     upgrades: true,
@@ -101,7 +101,7 @@ export async function passThrough(setting: Setting): Promise<Target> {
   return {
     name: 'pass-through without gate',
     port,
-    pids: treeOf(pid),
+    pids: () => treeOf(pid),
     cookie: APP_COOKIES,
     checks: false,
     upgrades: false,

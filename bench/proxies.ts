@@ -36,7 +36,7 @@ export async function nginxProxy(setting: Setting): Promise<Target | undefined> 
     location / { proxy_pass http://application; ${FORWARDED} }`;
   const args = nginxConfig(join(setting.folder, 'nginx'), server, keptAlive('application', setting.upstreamPort));
   const { pid } = await setting.children.start([nginx, ...args], { core: 'target', port });
-  return { name: 'nginx', port, pids: treeOf(pid), cookie: APP_COOKIES, checks: false, upgrades: true };
+  return { name: 'nginx', port, pids: () => treeOf(pid), cookie: APP_COOKIES, checks: false, upgrades: true };
 }
 
 /** The forward-auth pattern: nginx asks a small service about each request. Both are counted. */
@@ -79,7 +79,7 @@ export async function nginxWithAuth(setting: Setting): Promise<Target | undefine
     name: 'nginx + auth_request',
     note: built === undefined ? 'the service in Node, for want of Go: a dearer one' : 'the service in Go',
     port,
-    pids: [...treeOf(front.pid), ...treeOf(auth.pid)],
+    pids: () => [...treeOf(front.pid), ...treeOf(auth.pid)],
     cookie: `auth_session=${id}; ${APP_COOKIES}`,
     checks: true,
     upgrades: true,
@@ -114,7 +114,7 @@ backend application
 `,
   );
   const { pid } = await setting.children.start([program, '-db', '-f', file], { core: 'target', port });
-  return { name: 'haproxy', port, pids: treeOf(pid), cookie: APP_COOKIES, checks: false, upgrades: true };
+  return { name: 'haproxy', port, pids: () => treeOf(pid), cookie: APP_COOKIES, checks: false, upgrades: true };
 }
 
 /** @param tuned with the same settings of the allocator as the gateway. */
@@ -124,7 +124,7 @@ export async function httpProxy(setting: Setting, tuned: boolean): Promise<Targe
   const env = tuned ? MALLOC : {};
   const { pid } = await setting.children.start(command, { core: 'target', port, env });
   const name = tuned ? 'http-proxy' : 'http-proxy, default malloc';
-  return { name, port, pids: treeOf(pid), cookie: APP_COOKIES, checks: false, upgrades: true };
+  return { name, port, pids: () => treeOf(pid), cookie: APP_COOKIES, checks: false, upgrades: true };
 }
 
 function keptAlive(name: string, port: number): string {

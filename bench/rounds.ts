@@ -58,9 +58,10 @@ async function check(target: Target, { load, refused }: RoundsOptions): Promise<
 }
 
 async function slice(target: Target, options: RoundsOptions): Promise<Slice> {
-  const before = cpuOf(target.pids);
+  const pids = target.pids();
+  const before = cpuOf(pids);
   const outcome = await makeLoad(options.load(target), options.folder, options.refused);
-  return { ...outcome, cpuUs: (cpuOf(target.pids) - before) / 1_000 / Math.max(1, outcome.answers) };
+  return { ...outcome, cpuUs: (cpuOf(pids) - before) / 1_000 / Math.max(1, outcome.answers) };
 }
 
 function figures(target: Target, slices: readonly Slice[]): Figures {
@@ -72,7 +73,7 @@ function figures(target: Target, slices: readonly Slice[]): Figures {
     perSecond: median(slices.map(({ answers, seconds }) => answers / seconds)),
     p50Us: median(slices.map(({ p50Us }) => p50Us)),
     p99Us: median(slices.map(({ p99Us }) => p99Us)),
-    residentBytes: residentOf(target.pids),
+    residentBytes: residentOf(target.pids()),
     failed: slices.reduce((sum, { failed }) => sum + failed, 0),
   };
 }

@@ -24,7 +24,7 @@ export interface Setting {
   /** `http://127.0.0.1:port` of the application: nginx with files where there is one, else Node alone. */
   readonly upstream: string;
   readonly upstreamPort: number;
-  readonly upstreamPids: readonly number[];
+  upstreamPids(): readonly number[];
   /** Folder of the files that nginx serves, when there is one. */
   readonly files: string | undefined;
   /** How many people can log in. */
@@ -43,7 +43,7 @@ export async function openSetting(folder: string, children: Children, people: nu
     people,
     upstream: `http://127.0.0.1:${port}`,
     upstreamPort: port,
-    upstreamPids: treeOf(pid),
+    upstreamPids: () => treeOf(pid),
   });
   const nginx = findTool('nginx');
   if (nginx === undefined) return at(frontPort, application.pid, undefined);

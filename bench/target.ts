@@ -4,7 +4,8 @@ export interface Target {
   /** What a reader must know to compare it. */
   readonly note?: string;
   readonly port: number;
-  readonly pids: readonly number[];
+  /** Its processes as they are now: a server that listens may not have started all of them. */
+  pids(): readonly number[];
   readonly cookie: string;
   /** Whether it refuses who is not signed in. */
   readonly checks: boolean;

@@ -52,7 +52,8 @@ async function warm(target: Target, folder: string): Promise<void> {
   for (const scenario of large) await makeLoad(loadOf(scenario, BROWSER_HEADERS)(target), folder, false);
 }
 
-async function growth({ pids }: Target, run: () => Promise<void>): Promise<number> {
+async function growth(target: Target, run: () => Promise<void>): Promise<number> {
+  const pids = target.pids();
   const before = residentOf(pids);
   let highest = before;
   const look = setInterval(() => {

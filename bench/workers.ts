@@ -23,7 +23,7 @@ export async function measureWorkers(setting: Setting, url: string, rounds: numb
     ({ port, pids }, at): Target => ({
       name: at === 0 ? '1 worker' : '2 workers',
       port,
-      pids: pids(),
+      pids,
       cookie: '',
       checks: true,
       upgrades: true,
