@@ -9,7 +9,8 @@ import { FactorProver } from './ceremonies/prover.ts';
 import { Questions } from './ceremonies/questions.ts';
 import type { Clock } from './clock.ts';
 import type { Factors } from './factors/registry.ts';
-import type { Identity, PolicyLevel } from './gate/types.ts';
+import type { PolicyFor } from './gate/policy.ts';
+import type { ClientFacts, Identity } from './gate/types.ts';
 import { Gateway, type Settings } from './gateway.ts';
 import { type Log, reasonOf } from './log.ts';
 import { AppQuestions } from './login/app.ts';
@@ -29,7 +30,8 @@ export interface Rules extends Settings {
   readonly ceremonies: CeremonyLimits;
   readonly factors: Factors;
   readonly site: Site;
-  level(identity: Identity): PolicyLevel;
+  /** @param from the browser that signed in, where one did */
+  policy(identity: Identity, from?: ClientFacts): PolicyFor;
   /** The address that the application knows a person by; `undefined` when it is none. */
   email(identity: Identity): string | undefined;
   isAdmin(identity: Identity): boolean;
@@ -76,7 +78,7 @@ export function assemble(ingredients: Ingredients): Assembled {
   });
   const counters = new Counters(store.counters);
   const randomId = () => randomBytes(12).toString('base64url');
-  const level = (identity: Identity) => rules().level(identity);
+  const policy = (identity: Identity, from?: ClientFacts) => rules().policy(identity, from);
   const parts: CeremonyParts = {
     store,
     sessions,
@@ -85,7 +87,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     notify: new Occasions(store.counters, clock, log),
     clock,
     log,
-    level,
+    policy,
     email: (identity) => rules().email(identity),
     randomId,
     limits: () => rules().ceremonies,
@@ -111,7 +113,7 @@ export function assemble(ingredients: Ingredients): Assembled {
         .factors.list()
         .map((factor) => factor.id),
   });
-  const accept = { users: store.users, sessions, clock, log, level };
+  const accept = { users: store.users, sessions, clock, log, policy };
   const rechecks = new Rechecks(app, sessions, clock, log);
   const gateway = new Gateway({
     settings: rules,

@@ -2,7 +2,7 @@
 import type { Rules } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import type { LoadedConfig } from './config/load.ts';
-import { adminsOf, levelsOf } from './config/people.ts';
+import { adminsOf, policyOf } from './config/people.ts';
 import { revealed } from './config/secret.ts';
 import { buildFactors } from './factors/registry.ts';
 import type { Log } from './log.ts';
@@ -63,7 +63,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       defaultCountry: config.branding.country,
       usesProvider: config.factors.authy !== undefined,
     },
-    level: levelsOf(config.policy, profile.identify),
+    policy: policyOf(config.policy, profile.identify),
     // Only a name that the application itself gave (I3) is somebody's address; what was typed at the login is not.
     email: (identity) => (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
     isAdmin: adminsOf(config.admins, profile.identify),

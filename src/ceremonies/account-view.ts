@@ -1,19 +1,25 @@
 /** The account page's facts, gathered. Shows at most the last two digits of a number that a factor uses. */
+import { mayWaitUntil } from '../gate/policy.ts';
 import type { FactorId, Identity } from '../gate/types.ts';
 import { formatPhone } from '../phone/phone.ts';
+import type { LiveSession } from '../session/live.ts';
 import type { Draft, UserRecord } from '../store/store.ts';
 import { type CeremonyParts, endingOf, personOf } from './accounts.ts';
 import type { Account, Available, Enrolled } from './ceremonies.ts';
+import { mayChange } from './first-method.ts';
 
 export async function accountOf(
   parts: CeremonyParts,
   identity: Identity,
   user: UserRecord | undefined,
+  session: LiveSession,
   draft: Draft | undefined,
-  mayChange: boolean,
 ): Promise<Account> {
-  const level = parts.level(identity);
+  const policy = parts.policy(identity, session.record.from);
+  const { level } = policy;
   const enrolments = user?.enrolments ?? [];
+  const owes = session.session.state === 'enrolling';
+  const mayWait = owes ? mayWaitUntil(policy, enrolments.length > 0, parts.clock.now()) : undefined;
   const enrolled: Enrolled[] = [];
   for (const enrolment of enrolments) {
     const lastUsedAt = await parts.counters.lastUse(enrolment.id);
@@ -42,7 +48,8 @@ export async function accountOf(
     level,
     enrolled,
     available,
-    needsProof: !mayChange,
+    needsProof: mayChange(parts, session, user) === 'fresh-proof-needed',
+    ...(mayWait === undefined ? {} : { mayWaitUntil: mayWait }),
     ...(user?.phone === undefined ? {} : { phone: formatPhone(user.phone) }),
     ...(draft === undefined ? {} : { draft: draft.enrolment.factor }),
   };

@@ -2,8 +2,9 @@
 import type { Clock } from '../clock.ts';
 import type { Factor, Person, ProviderTrouble } from '../factors/factor.ts';
 import type { Budget, GuessLimits } from '../gate/attempts.ts';
+import type { PolicyFor } from '../gate/policy.ts';
 import { identityOf } from '../gate/session.ts';
-import type { Enrolment, FactorId, Identity, PolicyLevel } from '../gate/types.ts';
+import type { ClientFacts, Enrolment, FactorId, Identity } from '../gate/types.ts';
 import type { Log } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -39,7 +40,8 @@ export interface CeremonyParts {
   readonly limits: () => CeremonyLimits;
   readonly factor: (id: FactorId) => Factor | undefined;
   readonly factors: () => readonly Factor[];
-  readonly level: (identity: Identity) => PolicyLevel;
+  /** @param from the browser that signed in; what depends on its address is refused without it */
+  readonly policy: (identity: Identity, from?: ClientFacts) => PolicyFor;
   /** The address that the application knows the person by, if it is one. */
   readonly email: (identity: Identity) => string | undefined;
   /** An account name as the profile would normalise it. */

@@ -52,7 +52,7 @@ export class Administrator implements Administration {
       rows.push({
         identity: user.identity,
         factors: user.enrolments.map((enrolment) => enrolment.factor),
-        level: this.#parts.level(user.identity),
+        level: this.#parts.policy(user.identity).level,
         sessions: counts.get(user.identity) ?? 0,
         lock: lock.lock,
         ...(lock.until === undefined ? {} : { pausedUntil: lock.until }),

@@ -74,6 +74,8 @@ export interface Account {
   readonly enrolled: readonly Enrolled[];
   /** Factors that are on and could be added now. */
   readonly available: readonly Available[];
+  /** The first method is demanded but may be put off until then; see {@link Enroller.postpone}. */
+  readonly mayWaitUntil?: Instant;
   /** A factor that waits for its first code. */
   readonly draft?: FactorId;
   /** Whether changing factors needs a fresh proof first; the pages then lead to the prompt. */
@@ -130,6 +132,11 @@ export interface Enroller {
     name?: string,
   ): Promise<{ readonly ok: true; readonly factor: FactorId } | Refusal>;
   discard(session: LiveSession): Promise<void>;
+  /**
+   * “Not now”: lets somebody in who owes a first factor, as long as the policy gives them time for it. The session ends with
+   * that time. The cookie must be set with `issued.id`.
+   */
+  postpone(session: LiveSession): Promise<Proved | Refusal>;
   /** Removes a factor; other sessions of the identity end. */
   remove(session: LiveSession, enrolment: string): Promise<{ readonly ok: true } | Refusal>;
 }

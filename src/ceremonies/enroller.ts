@@ -3,15 +3,14 @@
  * again inside the store's atomic update (T6; attacks "enrol instead of verify", "change without a fresh factor").
  */
 import type { Begun, Channel, Factor, Person, Verification } from '../factors/factor.ts';
-import { mayChangeFactors } from '../gate/policy.ts';
-import { provedWithin } from '../gate/session.ts';
 import type { Enrolment, FactorId } from '../gate/types.ts';
 import { readPhone } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Draft, UserRecord } from '../store/store.ts';
 import { accountOf } from './account-view.ts';
 import { type CeremonyParts, emptyUser, ownerOf, personOf, troubleCode } from './accounts.ts';
-import type { Account, DraftView, Enroller, Sent } from './ceremonies.ts';
+import type { Account, DraftView, Enroller, Proved, Sent } from './ceremonies.ts';
+import { mayChange, postpone } from './first-method.ts';
 import type { Happening } from './notifying.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
@@ -41,7 +40,7 @@ export class FactorEnroller implements Enroller {
   async account(session: LiveSession): Promise<Account> {
     const identity = ownerOf(session);
     const user = await this.#parts.store.users.get(identity);
-    return accountOf(this.#parts, identity, user, this.#draftOf(user, session), this.#mayChange(session, user));
+    return accountOf(this.#parts, identity, user, session, this.#draftOf(user, session));
   }
 
   async savePhone(session: LiveSession, input: { country: string; number: string }): Promise<Done | Refusal> {
@@ -58,7 +57,8 @@ export class FactorEnroller implements Enroller {
     const factor = this.#parts.factor(id);
     if (factor === undefined) return refusal('factor-off');
     const user = await store.users.get(identity);
-    if (!this.#mayChange(session, user)) return refusal('fresh-proof-needed');
+    const may = mayChange(this.#parts, session, user);
+    if (may !== 'yes') return refusal(may);
     const person = personOf(this.#parts, identity, user);
     if (factor.needs !== 'nothing' && person[factor.needs] === undefined) return refusal(`${factor.needs}-missing`);
     if (isFull(factor, user)) return refusal('too-many-of-kind');
@@ -113,7 +113,8 @@ export class FactorEnroller implements Enroller {
     const draft = this.#draftOf(user, session);
     const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
     if (draft === undefined || factor === undefined) return refusal('draft-missing');
-    if (!this.#mayChange(session, user)) return refusal('fresh-proof-needed');
+    const may = mayChange(this.#parts, session, user);
+    if (may !== 'yes') return refusal(may);
     const name = readName(called);
     if (name === undefined) return refusal('name-invalid');
     const read = readAnswer(factor, input);
@@ -165,7 +166,7 @@ export class FactorEnroller implements Enroller {
     const user = await store.users.get(identity);
     const enrolment = user?.enrolments.find((candidate) => candidate.id === id);
     if (user === undefined || enrolment === undefined) return refusal('way-unknown');
-    const isRequired = this.#parts.level(identity) === 'required';
+    const isRequired = this.#parts.policy(identity).level === 'required';
     const removed = await this.#change(session, (current) => {
       const kept = current.enrolments.filter((candidate) => candidate.id !== id);
       if (kept.length === current.enrolments.length) return 'way-unknown';
@@ -180,6 +181,10 @@ export class FactorEnroller implements Enroller {
     return DONE;
   }
 
+  async postpone(session: LiveSession): Promise<Proved | Refusal> {
+    return postpone(this.#parts, session);
+  }
+
   /** Changes the account if this session may, judged on the record as it is at the moment of writing. */
   async #change(session: LiveSession, change: (user: UserRecord) => UserRecord | RefusalCode): Promise<Done | Refusal> {
     const identity = ownerOf(session);
@@ -187,15 +192,11 @@ export class FactorEnroller implements Enroller {
     if (!(await this.#parts.sessions.stands(session))) return refusal('session-gone');
     return this.#parts.store.users.update<Done | Refusal>(identity, (current) => {
       if (session.ended) return { result: refusal('session-gone') };
-      if (!this.#mayChange(session, current)) return { result: refusal('fresh-proof-needed') };
+      const may = mayChange(this.#parts, session, current);
+      if (may !== 'yes') return { result: refusal(may) };
       const next = change(current ?? emptyUser(identity));
       return typeof next === 'string' ? { result: refusal(next) } : { write: next, result: DONE };
     });
-  }
-
-  #mayChange(session: LiveSession, user: UserRecord | undefined): boolean {
-    const fresh = provedWithin(session.session, this.#parts.clock.now(), this.#parts.limits().stepUpMs);
-    return mayChangeFactors((user?.enrolments.length ?? 0) > 0, fresh);
   }
 
   #draftOf(user: UserRecord | undefined, session: LiveSession): Draft | undefined {

@@ -27,8 +27,12 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
     store: storeOf(parsed.store, files, folder),
     secrets: { keyFile: resolve(folder, parsed.secrets.keyFile) },
     factors: completeFactors(parsed.factors, aroundOf(parsed, files)),
-    policy: { default: parsed.policy.default, users: parsed.policy.users },
+    policy: policyOf(parsed.policy),
   });
+}
+
+function policyOf({ trustedBrowser: _browser, stepUp: _stepUp, ...policy }: ParsedConfig['policy']): Config['policy'] {
+  return policy;
 }
 
 /** What the blocks of the factors may depend on. */

@@ -44,6 +44,9 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
     remarks.push(error(['limits', 'sends', 'perHour'], 'must not be more than limits.sends.perDay'));
   }
   const levels = [policy.default, ...Object.values(policy.users)];
+  if (policy.graceUntil !== undefined && !levels.includes('required')) {
+    remarks.push(warning(['policy', 'graceUntil'], 'has no effect: nobody is required to have a second factor'));
+  }
   if (!isAnyOn(factors)) {
     if (levels.includes('required')) {
       remarks.push(error(['policy'], 'requires a second factor, but every factor is off: nobody could sign in'));

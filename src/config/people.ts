@@ -1,11 +1,28 @@
 /** Names in the configuration, compared as the profile compares them. Decides nothing about a request. */
-import type { Identity, PolicyLevel } from '../gate/types.ts';
+import type { PolicyFor } from '../gate/policy.ts';
+import type { ClientFacts, Identity, PolicyLevel } from '../gate/types.ts';
 import type { Config } from './config.ts';
 
 type Identify = (name: string) => Identity | undefined;
 
+/** What the policy says of an identity that signed in from there. */
+export type PolicyOf = (identity: Identity, from?: ClientFacts) => PolicyFor;
+
+export function policyOf(policy: Config['policy'], identify: Identify): PolicyOf {
+  const { graceUntil } = policy;
+  const level = levelsOf(policy, identify);
+  return (identity) => ({
+    level: level(identity),
+    first: { needs: 'nothing' },
+    ...(graceUntil === undefined ? {} : { graceUntil }),
+  });
+}
+
 /** A name as such goes first, then patterns in the order written, then the default. */
-export function levelsOf(policy: Config['policy'], identify: Identify): (identity: Identity) => PolicyLevel {
+export function levelsOf(
+  policy: Pick<Config['policy'], 'default' | 'users'>,
+  identify: Identify,
+): (identity: Identity) => PolicyLevel {
   const exact = new Map<string, PolicyLevel>();
   const patterns: { readonly expression: RegExp; readonly level: PolicyLevel }[] = [];
   for (const [name, level] of Object.entries(policy.users)) {

@@ -1,6 +1,7 @@
 /** The block `policy`: who is asked for a second factor. Decides nothing about a request. */
 import { z } from 'zod';
-import { LATER, later } from './later.ts';
+import { instant } from './durations.ts';
+import { LATER } from './later.ts';
 
 const level = z.enum(['off', 'optional', 'required']);
 
@@ -16,7 +17,11 @@ export const policySchema = z.strictObject({
     .describe(
       'Levels of single identities or patterns (`*@example.com`). A name as such goes first, then patterns in order.',
     ),
-  graceUntil: later('graceUntil'),
+  graceUntil: instant()
+    .optional()
+    .describe(
+      'Until then, whoever is required to enrol may choose “Not now” at each login. A date (to its end, UTC) or a time with its zone.',
+    ),
   trustedBrowser: z
     .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0).describe('0 is off.') })
     .optional()

@@ -1,20 +1,72 @@
-/** What an accepted password is worth, from the policy and from what the identity has enrolled. Pure. */
+/** What an accepted password is worth, and who may change factors, from the policy and what the identity has. Pure. */
 import type { Standing } from './session.ts';
-import type { PolicyLevel } from './types.ts';
+import type { FactorId, Instant, PolicyLevel } from './types.ts';
+
+/** What the policy says of one identity, at the place that it signed in from. */
+export interface PolicyFor {
+  readonly level: PolicyLevel;
+  /** Of `required`: until then the first method may wait. */
+  readonly graceUntil?: Instant;
+  /** Kinds of proof that count for this identity; absent: every one that is on. */
+  readonly factors?: readonly FactorId[];
+  readonly first: FirstRule;
+}
+
+/** Who may set up the first method of an account: whoever knows the password, or only who was given a ticket (T6). */
+export interface FirstRule {
+  readonly needs: 'nothing' | 'ticket';
+  /** Where and until when no ticket is needed all the same; both must hold. Absent: never. */
+  readonly free?: { readonly here: boolean; readonly until?: Instant };
+}
 
 /**
- * @param hasFactor whether the identity has a usable factor; an unreadable store is not an answer and must throw before (I6, I9).
+ * @param hasFactor whether the identity has any factor, whether or not it counts or is on: somebody whose only factor is
+ * switched off has no way in, and never another enrolment (attack 15). An unreadable store is not an answer and must throw
+ * before (I6, I9).
  */
-export function standing(level: PolicyLevel, hasFactor: boolean): Standing {
+export function standing({ level }: Pick<PolicyFor, 'level'>, hasFactor: boolean): Standing {
   if (level === 'off') return 'pass';
   if (hasFactor) return 'challenge'; // optional means: optional to enrol. Once enrolled it is always asked.
   return level === 'required' ? 'enrol' : 'pass';
 }
 
 /**
- * May this person change factors? With a factor in place only a fresh proof will do, whatever the session (T6, attack
- * "enrol instead of verify"). Asked again inside the store's atomic update, because another tab may have enrolled meanwhile.
+ * Until when somebody who owes a factor may put it off.
+ * @returns `undefined` when it may not wait: there is a factor, none is demanded, or the time is over.
  */
-export function mayChangeFactors(hasFactor: boolean, provedFreshly: boolean): boolean {
-  return !hasFactor || provedFreshly;
+export function mayWaitUntil(policy: PolicyFor, hasFactor: boolean, now: Instant): Instant | undefined {
+  const { graceUntil, level } = policy;
+  if (level !== 'required' || hasFactor || graceUntil === undefined) return undefined;
+  return now < graceUntil ? graceUntil : undefined;
+}
+
+/** Whether a factor of this kind counts as a proof of this identity, and may be set up by it (attack 16). */
+export function isAllowed({ factors }: Pick<PolicyFor, 'factors'>, factor: FactorId): boolean {
+  return factors === undefined || factors.includes(factor);
+}
+
+export interface Changing {
+  readonly hasFactor: boolean;
+  readonly provedFreshly: boolean;
+  /** Somebody in this very session showed a ticket for this account that is still good. */
+  readonly hasTicket: boolean;
+}
+
+/**
+ * May this person change factors? With a factor in place only a fresh proof will do, whatever the session, and whatever
+ * ticket (T6, attack "enrol instead of verify"); before the first one the policy may demand a ticket (attack 53). Asked again
+ * inside the store's atomic update, because another tab may have enrolled meanwhile.
+ */
+export function mayChangeFactors(
+  { first }: Pick<PolicyFor, 'first'>,
+  { hasFactor, hasTicket, provedFreshly }: Changing,
+  now: Instant,
+): 'yes' | 'fresh-proof-needed' | 'ticket-needed' {
+  if (hasFactor) return provedFreshly ? 'yes' : 'fresh-proof-needed';
+  return hasTicket || !needsTicket(first, now) ? 'yes' : 'ticket-needed';
+}
+
+function needsTicket({ free, needs }: FirstRule, now: Instant): boolean {
+  if (needs === 'nothing') return false;
+  return free === undefined || !free.here || (free.until !== undefined && now >= free.until);
 }

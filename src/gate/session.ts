@@ -6,8 +6,10 @@ import { GateError, type Identity, type Instant, type PendingLogin, type Proof }
 
 /** How a session came to be verified; kept as facts, rights are derived from them. */
 export type Grounds =
-  /** The identity has no factor and the policy lets it pass. Never enough to change a factor that exists. */
-  { readonly how: 'password' } | { readonly how: 'factor'; readonly proof: Proof };
+  /**
+   * The identity has no factor and the policy lets it pass, for good or until then. Never enough to change a factor that exists.
+   */
+  { readonly how: 'password'; readonly until?: Instant } | { readonly how: 'factor'; readonly proof: Proof };
 
 export type Session =
   | { readonly state: 'anonymous' }
@@ -31,6 +33,8 @@ export type Standing = 'pass' | 'challenge' | 'enrol';
 
 export type SessionEvent =
   | { readonly type: 'login-accepted'; readonly login: PendingLogin; readonly standing: Standing }
+  /** Somebody who owes a first factor says “Not now”, and may: see mayWaitUntil in policy.ts. */
+  | { readonly type: 'enrolment-postponed'; readonly until: Instant }
   | { readonly type: 'step-up-asked'; readonly login: PendingLogin }
   | { readonly type: 'step-up-cancelled' }
   | { readonly type: 'factor-proved'; readonly proof: Proof }
@@ -57,6 +61,18 @@ export function transition(session: Session, event: SessionEvent, now: Instant, 
         default:
           return event.standing satisfies never;
       }
+
+    case 'enrolment-postponed':
+      if (session.state !== 'enrolling') {
+        throw new GateError('illegal-transition', `enrolment postponed while ${session.state}`);
+      }
+      if (now >= event.until || isExpired(session.login, now, pendingMs)) return ANONYMOUS;
+      return {
+        state: 'verified',
+        identity: session.login.identity,
+        since: now,
+        grounds: { how: 'password', until: event.until },
+      };
 
     case 'step-up-asked':
       if (session.state !== 'verified') throw new GateError('illegal-transition', `step-up while ${session.state}`);
@@ -114,9 +130,14 @@ export function provedWithin(session: Session, now: Instant, withinMs: number): 
   return session.state === 'verified' && session.grounds.how === 'factor' && now - session.grounds.proof.at < withinMs;
 }
 
+/** When the rights of this session end, whatever else happens; absent where only its age ends them. */
+export function rightsUntil(session: Session): Instant | undefined {
+  return session.state === 'verified' && session.grounds.how === 'password' ? session.grounds.until : undefined;
+}
+
 /** Rights rise, or change hands: the session id changes with them and the old one is dead (ASVS 7.2.4, I4). */
 export function rotates(event: SessionEvent): boolean {
-  return event.type === 'login-accepted' || event.type === 'factor-proved';
+  return event.type === 'login-accepted' || event.type === 'factor-proved' || event.type === 'enrolment-postponed';
 }
 
 function withoutStepUp(session: Extract<Session, { state: 'verified' }>): Session {

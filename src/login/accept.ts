@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
-import { standing } from '../gate/policy.ts';
+import { type PolicyFor, standing } from '../gate/policy.ts';
 import type { Standing } from '../gate/session.ts';
-import type { ClientFacts, Identity, LoginId, PolicyLevel, ReturnPath } from '../gate/types.ts';
+import type { ClientFacts, Identity, LoginId, ReturnPath } from '../gate/types.ts';
 import type { Log } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued, Sessions } from '../session/sessions.ts';
@@ -15,7 +15,7 @@ export interface AcceptParts {
   readonly sessions: Sessions;
   readonly clock: Clock;
   readonly log: Log;
-  readonly level: (identity: Identity) => PolicyLevel;
+  readonly policy: (identity: Identity, from: ClientFacts) => PolicyFor;
 }
 
 export interface Accepted {
@@ -32,10 +32,10 @@ export async function acceptLogin(
   returnTo: ReturnPath,
   from: ClientFacts,
 ): Promise<Accepted> {
-  const { clock, level, log, sessions, users } = parts;
+  const { clock, log, policy, sessions, users } = parts;
   const user = await users.get(identity);
   const factorVersion = user?.factorVersion ?? 0;
-  const worth = standing(level(identity), (user?.enrolments.length ?? 0) > 0);
+  const worth = standing(policy(identity, from), (user?.enrolments.length ?? 0) > 0);
   const login = {
     id: randomBytes(16).toString('base64url') as LoginId,
     identity,

@@ -18,6 +18,7 @@ export type EndReason =
   | 'idle'
   | 'absolute'
   | 'pending-expired'
+  | 'grace-over'
   | 'evicted'
   | 'revoked'
   | 'replaced'
@@ -33,6 +34,8 @@ interface Aging {
   readonly state: Session['state'];
   readonly session: Session;
   readonly createdAt: Instant;
+  /** Known of a verified session too, without looking at it. */
+  readonly rightsUntil: Instant | undefined;
 }
 
 /** Why a session may not go on, or `undefined`. @param seenAt last activity that is known here */
@@ -42,6 +45,7 @@ export function overBecause(aging: Aging, seenAt: Instant, now: Instant, limits:
     const owes = session.state === 'pending' || session.state === 'enrolling';
     if (owes && isExpired(session.login, now, limits.pendingMs)) return 'pending-expired';
   }
+  if (aging.rightsUntil !== undefined && now >= aging.rightsUntil) return 'grace-over';
   if (now - aging.createdAt >= limits.absoluteMs) return 'absolute';
   return now - seenAt >= limits.idleMs ? 'idle' : undefined;
 }

@@ -2,7 +2,7 @@
  * One session as this process holds it: the stored record, the open jar, and everything that must end when it ends. Of a session
  * at rest only little is held; it is the same object all the same, so that whoever knows it learns of its end.
  */
-import { identityOf, type Session } from '../gate/session.ts';
+import { identityOf, rightsUntil, type Session } from '../gate/session.ts';
 import type { Instant } from '../gate/types.ts';
 import { packed, unpacked } from '../store/pack.ts';
 import { type SessionCollection, type SessionRecord, StoreError } from '../store/store.ts';
@@ -64,6 +64,7 @@ export class LiveSession {
   readonly #heldFrom: number;
   #state: Session['state'];
   #createdAt: Instant;
+  #rightsUntil: Instant | undefined;
   #record: SessionRecord | undefined;
   #jar: Jar | undefined;
   #running: Ties | undefined;
@@ -77,6 +78,7 @@ export class LiveSession {
     this.#record = record;
     this.#state = record.session.state;
     this.#createdAt = record.createdAt;
+    this.#rightsUntil = rightsUntil(record.session);
     this.#heldFrom = record.version;
     this.#jar = jar;
     this.seenAt = record.lastSeenAt;
@@ -97,6 +99,7 @@ export class LiveSession {
     this.#kept = undefined;
     this.#state = record.session.state;
     this.#createdAt = record.createdAt;
+    this.#rightsUntil = rightsUntil(record.session);
   }
 
   #awakened(): SessionRecord | undefined {
@@ -134,6 +137,10 @@ export class LiveSession {
 
   get createdAt(): Instant {
     return this.#createdAt;
+  }
+
+  get rightsUntil(): Instant | undefined {
+    return this.#rightsUntil;
   }
 
   /**

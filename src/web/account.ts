@@ -4,6 +4,7 @@ import { countries } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
+import { graceView } from './grace.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
@@ -48,6 +49,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
           ? false
           : { name: WORDS[account.draft].name, path: screen.path(`/enrol/${account.draft}/confirm`) },
       needsProof: account.needsProof,
+      grace: graceView(account.mayWaitUntil, screen.now),
       phone: phoneView(account, notice, screen),
       isAdministrator: administration.isAdministrator(session),
     },

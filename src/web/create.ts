@@ -13,6 +13,7 @@ import { challengePages } from './challenge.ts';
 import type { OwnContext, OwnExtras, OwnMiddleware, OwnState } from './context.ts';
 import { enrolPages } from './enrol.ts';
 import { ClientGone } from './form.ts';
+import { gracePages } from './grace.ts';
 import { pageHeaders } from './headers.ts';
 import { logoutPages } from './logout.ts';
 import type { WebOptions } from './options.ts';
@@ -37,7 +38,16 @@ export function createWeb(options: WebOptions): Web {
 
   const router: OwnRouter = new Router<OwnState, OwnExtras>({ strict: true, sensitive: true });
   const routes = routesOn(router, screen);
-  for (const add of [challengePages, accountPages, enrolPages, removePages, adminPages, userPages, logoutPages]) {
+  for (const add of [
+    challengePages,
+    accountPages,
+    gracePages,
+    enrolPages,
+    removePages,
+    adminPages,
+    userPages,
+    logoutPages,
+  ]) {
     add(routes, screen);
   }
   routes.get('/assets/:name', (ctx) => sendAsset(ctx, assets, screen));

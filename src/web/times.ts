@@ -33,6 +33,14 @@ export function durationText(seconds: number): string {
   return new Intl.NumberFormat(LOCALE, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
 }
 
+/** Of a time that may be far: "3 days", "5 hours", else as {@link durationText}. Rounded down, so that nobody is promised more. */
+export function timeLeftText(seconds: number): string {
+  const [length, unit] = seconds < 172_800 ? [3_600, 'hour'] : [86_400, 'day'];
+  if (seconds < 7_200) return durationText(seconds);
+  const value = Math.floor(seconds / length);
+  return new Intl.NumberFormat(LOCALE, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
+}
+
 function sameDay(one: Instant, other: Instant): boolean {
   const day = new Intl.DateTimeFormat(LOCALE, DAY);
   return day.format(one) === day.format(other);

@@ -90,8 +90,15 @@ export interface AccountView {
   readonly available: readonly AvailableView[];
   readonly draft: { readonly name: string; readonly path: string } | false;
   readonly needsProof: boolean;
+  readonly grace: GraceView | false;
   readonly phone: PhoneView | false;
   readonly isAdministrator: boolean;
+}
+
+/** Until when the first method may wait, and how long that is. */
+export interface GraceView {
+  readonly until: ShownTime;
+  readonly left: string;
 }
 
 export interface PhoneView {

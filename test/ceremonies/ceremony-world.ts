@@ -11,6 +11,7 @@ import { Questions } from '../../src/ceremonies/questions.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import type { Factor, Verification } from '../../src/factors/factor.ts';
 import { buildFactors, type Factors } from '../../src/factors/registry.ts';
+import type { PolicyFor } from '../../src/gate/policy.ts';
 import {
   type Enrolment,
   FACTOR_IDS,
@@ -50,6 +51,7 @@ export class CeremonyWorld {
   /** Codes that came as far as a factor. */
   readonly asked: string[] = [];
   level: PolicyLevel = 'optional';
+  policy: Partial<PolicyFor> = {};
   limits: CeremonyLimits = {
     guesses: { free: 5, pausesMs: [30_000, 60_000], hard: 50 },
     perLogin: 5,
@@ -112,7 +114,7 @@ export class CeremonyWorld {
       factor: (id) => factors().find((one) => one.id === id),
       factors,
       email: (identity) => identity,
-      level: () => this.level,
+      policy: (): PolicyFor => ({ level: this.level, first: { needs: 'nothing' }, ...this.policy }),
       identify: (name) => (name.trim() === '' ? undefined : (name.trim().toLowerCase() as Identity)),
       isAdmin: (identity) => identity === ADMIN,
     };

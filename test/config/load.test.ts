@@ -148,6 +148,8 @@ describe('single mistakes', () => {
     [`${BASE}factors: { totp: { digits: 7 } }\n`, /factors\.totp\.digits: must be 6 or 8$/],
     [`${BASE}factors: { totp: yes }\n`, /factors\.totp: must be false or a block of keys$/],
     [`${BASE}policy: { default: always }\n`, /must be one of off, optional, required; it is "always"/],
+    [`${BASE}policy: { graceUntil: soon }\n`, /2026-12-31/],
+    [`${BASE}policy: { graceUntil: 2026-02-30 }\n`, /2026-12-31/],
     [`${BASE}policy: { default: required }\nfactors: { totp: false }\n`, /nobody could sign in/],
     [`${BASE}policy: { trustedBrowser: { days: 30 } }\n`, /not available in this version; 0 is off/],
     [`${BASE}policy: { stepUp: [/x] }\n`, /not available in this version/],
@@ -185,6 +187,7 @@ describe('warnings', () => {
     [`${BASE}trustedProxies: [0.0.0.0/0]\n`, /every client may claim any address/],
     [`${BASE}management: { host: 0.0.0.0 }\n`, /can be read from other machines/],
     [`${BASE}factors: { totp: false }\n`, /passwords alone open the application/],
+    [`${BASE}policy: { graceUntil: 2026-12-31 }\n`, /policy\.graceUntil: has no effect/],
     [`${BASE}  whoami: null\n`, /without whoami the login form names the person/],
   ])('%j starts, and says so', async (text, expected) => {
     expect((await load(text)).ok).toBe(true);
@@ -291,6 +294,13 @@ test('the configuration cannot be changed by who reads it', async () => {
   const config = await good(BASE);
   expect(Object.isFrozen(config) && Object.isFrozen(config.limits.guesses.pauses)).toBe(true);
   expect(() => Object.assign(config.limits, { perLogin: 99 })).toThrow(TypeError);
+});
+
+test('a date is meant to its end, a time to its second', async () => {
+  const until = async (text: string) =>
+    (await good(`${BASE}policy: { default: required, graceUntil: ${text} }\n`)).policy;
+  expect(await until('2026-12-31')).toMatchObject({ graceUntil: Date.UTC(2027, 0, 1) });
+  expect(await until('2026-12-31T18:00:00+01:00')).toMatchObject({ graceUntil: Date.UTC(2026, 11, 31, 17) });
 });
 
 test('overrides reach the compiled profile, and do not stand in the configuration twice', async () => {

@@ -5,7 +5,8 @@ import { type Assembled, assemble, type Rules } from '../../src/assemble.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import { type StandInLucy, type StandInLucyOptions, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { buildFactors, type FactorsOptions } from '../../src/factors/registry.ts';
-import type { Enrolment, Identity, PolicyLevel } from '../../src/gate/types.ts';
+import type { PolicyFor } from '../../src/gate/policy.ts';
+import type { ClientFacts, Enrolment, Identity, PolicyLevel } from '../../src/gate/types.ts';
 import type { Pair } from '../../src/listen/certificate.ts';
 import type { ListenerLimits } from '../../src/listen/limits.ts';
 import { Listener } from '../../src/listen/listener.ts';
@@ -27,6 +28,7 @@ export interface HarnessOptions {
   readonly app?: Partial<StandInLucyOptions>;
   readonly profile?: Record<string, unknown>;
   readonly level?: PolicyLevel;
+  readonly policy?: (identity: Identity, from?: ClientFacts) => Partial<PolicyFor>;
   /** Factors beside TOTP and Authy, or other options for these. */
   readonly factors?: FactorsOptions;
   readonly trustedProxies?: readonly string[];
@@ -147,7 +149,11 @@ export class Harness {
         defaultCountry: 'CH',
         usesProvider: true,
       },
-      level: () => options.level ?? 'optional',
+      policy: (identity, from): PolicyFor => ({
+        level: options.level ?? 'optional',
+        first: { needs: 'nothing' },
+        ...options.policy?.(identity, from),
+      }),
       email: (identity: Identity) => identity,
       isAdmin: (identity: Identity) => identity === 'admin@example.com',
     });

@@ -1,6 +1,10 @@
-/** What an accepted password is worth, and who may change factors: every line of both tables. */
-import { expect, it } from 'vitest';
-import { mayChangeFactors, standing } from '../../src/gate/policy.ts';
+/** What an accepted password is worth, until when a factor may wait, and who may change factors: every line of each table. */
+import { describe, expect, it } from 'vitest';
+import { type FirstRule, isAllowed, mayChangeFactors, mayWaitUntil, standing } from '../../src/gate/policy.ts';
+
+const NOW = 1_000_000;
+const ANYBODY: FirstRule = { needs: 'nothing' };
+const TICKET: FirstRule = { needs: 'ticket' };
 
 it.each([
   ['off', false, 'pass'],
@@ -10,14 +14,60 @@ it.each([
   ['required', false, 'enrol'],
   ['required', true, 'challenge'],
 ] as const)('policy %s, has a factor: %s → %s', (level, hasFactor, expected) => {
-  expect(standing(level, hasFactor)).toBe(expected);
+  expect(standing({ level }, hasFactor)).toBe(expected);
 });
 
 it.each([
-  [false, false, true],
-  [false, true, true],
-  [true, false, false],
-  [true, true, true],
-])('has a factor: %s, proved freshly: %s → may change factors: %s (T6)', (hasFactor, fresh, may) => {
-  expect(mayChangeFactors(hasFactor, fresh)).toBe(may);
+  ['required', false, undefined, undefined],
+  ['required', false, NOW + 1, NOW + 1],
+  ['required', false, NOW, undefined], // the minute has come
+  ['required', false, NOW - 1, undefined],
+  ['required', true, NOW + 1, undefined], // who has one is asked for it
+  ['optional', false, NOW + 1, undefined],
+  ['off', false, NOW + 1, undefined],
+] as const)('policy %s, has a factor: %s, grace until %s → may wait until %s', (level, hasFactor, grace, expected) => {
+  const policy = { level, first: ANYBODY, ...(grace === undefined ? {} : { graceUntil: grace }) };
+  expect(mayWaitUntil(policy, hasFactor, NOW)).toBe(expected);
 });
+
+describe('who may change factors (T6)', () => {
+  it.each([
+    [false, 'fresh-proof-needed'],
+    [true, 'yes'],
+  ] as const)('with a factor only a fresh proof counts (%s), whatever the rule and the ticket', (fresh, expected) => {
+    for (const first of [ANYBODY, TICKET]) {
+      for (const hasTicket of [false, true]) {
+        const changing = { hasFactor: true, provedFreshly: fresh, hasTicket };
+        expect(mayChangeFactors({ first }, changing, NOW)).toBe(expected);
+      }
+    }
+  });
+
+  it.each([
+    ['anybody', ANYBODY, false, 'yes'],
+    ['a ticket, and there is none', TICKET, false, 'ticket-needed'],
+    ['a ticket, and there is one', TICKET, true, 'yes'],
+    ['a ticket but here, and this is here', ticketBut(true), false, 'yes'],
+    ['a ticket but there, and this is elsewhere', ticketBut(false), false, 'ticket-needed'],
+    ['a ticket from now on', ticketBut(true, NOW), false, 'ticket-needed'],
+    ['a ticket, a little later', ticketBut(true, NOW + 1), false, 'yes'],
+    ['a ticket a little later, but this is elsewhere', ticketBut(false, NOW + 1), false, 'ticket-needed'],
+    ['a ticket from now on, and there is one', ticketBut(false, NOW), true, 'yes'],
+  ] as const)('without a factor: %s (attack 53)', (_name, first, hasTicket, expected) => {
+    for (const provedFreshly of [false, true]) {
+      expect(mayChangeFactors({ first }, { hasFactor: false, hasTicket, provedFreshly }, NOW)).toBe(expected);
+    }
+  });
+});
+
+it('counts every factor where nothing is said, and none but the listed ones otherwise (attack 16)', () => {
+  expect(isAllowed({}, 'totp')).toBe(true);
+  expect(isAllowed({ factors: ['passkey'] }, 'passkey')).toBe(true);
+  expect(isAllowed({ factors: ['passkey'] }, 'totp')).toBe(false);
+  expect(isAllowed({ factors: ['passkey'] }, 'recovery')).toBe(false);
+  expect(isAllowed({ factors: [] }, 'passkey')).toBe(false);
+});
+
+function ticketBut(here: boolean, until?: number): FirstRule {
+  return { needs: 'ticket', free: { here, ...(until === undefined ? {} : { until }) } };
+}

@@ -5,6 +5,7 @@ import {
   awaited,
   isExpired,
   provedWithin,
+  rightsUntil,
   rotates,
   type Session,
   type SessionEvent,
@@ -47,6 +48,34 @@ describe('an accepted password', () => {
       expect(accept('challenge')).toEqual({ state: 'pending', login: newcomer });
       expect(accept('enrol')).toEqual({ state: 'enrolling', login: newcomer });
       expect(accept('pass')).toEqual({ state: 'verified', identity: BOB, since: 5000, grounds: { how: 'password' } });
+    },
+  );
+});
+
+describe('a first factor that is put off', () => {
+  const until = 9000;
+
+  it('lets in whoever owes one, until then', () => {
+    const grounds = { how: 'password', until } as const;
+    const inside = { state: 'verified', identity: ALICE, since: 5000, grounds } as const;
+    expect(go(enrolling, { type: 'enrolment-postponed', until })).toEqual(inside);
+    expect(rightsUntil(inside)).toBe(until);
+    expect([byPassword, byFactor, pending].map(rightsUntil)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it.each([
+    ['when the time is over', until],
+    ['when the login is over', 1000 + PENDING_MS],
+  ])('lets nobody in %s', (_, now) => {
+    expect(
+      go(enrolling, { type: 'enrolment-postponed', until: Math.max(until, now) + (now === until ? 0 : 1) }, now),
+    ).toEqual(anonymous);
+  });
+
+  it.each(STATES.filter(({ state }) => state !== 'enrolling').map((session) => [session.state, session] as const))(
+    'is illegal while %s: whoever has a factor is asked for it',
+    (_, from) => {
+      expect(codeOf(() => go(from, { type: 'enrolment-postponed', until }))).toBe('illegal-transition');
     },
   );
 });
@@ -141,6 +170,7 @@ describe('questions about a session', () => {
   it('the id changes with each rise of rights and with nothing else', () => {
     expect(rotates({ type: 'login-accepted', login: login(), standing: 'pass' })).toBe(true);
     expect(rotates({ type: 'factor-proved', proof: proofFor(login()) })).toBe(true);
+    expect(rotates({ type: 'enrolment-postponed', until: 9000 })).toBe(true);
     expect(rotates({ type: 'dropped' })).toBe(false);
     expect(rotates({ type: 'step-up-asked', login: login() })).toBe(false);
     expect(rotates({ type: 'step-up-cancelled' })).toBe(false);

@@ -16,7 +16,7 @@ import { type Refusal, refusal } from '../../src/ceremonies/outcomes.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Channel } from '../../src/factors/factor.ts';
 import { awaited, identityOf, provedWithin } from '../../src/gate/session.ts';
-import type { FactorId, Identity, LoginId, PolicyLevel } from '../../src/gate/types.ts';
+import type { FactorId, Identity, Instant, LoginId, PolicyLevel } from '../../src/gate/types.ts';
 import { readPhone } from '../../src/phone/phone.ts';
 import type { LiveSession } from '../../src/session/live.ts';
 import type { Sessions } from '../../src/session/sessions.ts';
@@ -35,6 +35,7 @@ export class CeremoniesDouble implements Ceremonies {
   available: FactorId[] = ['totp', 'authy'];
   phone: Account['phone'] | undefined;
   level: PolicyLevel = 'optional';
+  mayWaitUntil: Instant | undefined;
   draftOf: FactorId | undefined;
   administrators = new Set<string>();
   rows: UserRow[] = [];
@@ -146,6 +147,7 @@ export class CeremoniesDouble implements Ceremonies {
       })),
       ...(this.draftOf === undefined ? {} : { draft: this.draftOf }),
       needsProof: this.#needsProof(session),
+      ...(this.mayWaitUntil === undefined ? {} : { mayWaitUntil: this.mayWaitUntil }),
     }),
     savePhone: async (session, input) => {
       if (this.#needsProof(session)) return refusal('fresh-proof-needed');
@@ -208,6 +210,15 @@ export class CeremoniesDouble implements Ceremonies {
     },
     discard: async () => {
       this.draftOf = undefined;
+    },
+    postpone: async (session) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      if (this.mayWaitUntil === undefined) return refusal('grace-over');
+      if (session.session.state !== 'enrolling') return refusal('session-gone');
+      const { returnTo } = session.session.login;
+      const event = { type: 'enrolment-postponed', until: this.mayWaitUntil } as const;
+      return { ok: true, issued: await this.#sessions.transition(session, event), returnTo };
     },
     remove: async (session, id) => {
       const refused = this.#refused();
