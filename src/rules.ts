@@ -6,6 +6,7 @@ import { adminsOf, policyOf } from './config/people.ts';
 import { revealed } from './config/secret.ts';
 import { buildFactors } from './factors/registry.ts';
 import type { Log } from './log.ts';
+import { createMailer } from './mail/smtp.ts';
 import { parseNetwork } from './request/client.ts';
 
 const MINUTE_MS = 60_000;
@@ -22,6 +23,9 @@ export interface RuleNeeds {
 export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): Rules {
   const { limits, sessions } = config;
   const publicUrl = new URL(config.publicUrl);
+  const { service } = config.branding;
+  const { email } = config.factors;
+  const mailer = email === undefined ? undefined : createMailer(revealed(email), { ...needs, service });
   return {
     profile,
     publicUrl,
@@ -51,10 +55,11 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
     },
     factors: buildFactors(revealed(config.factors), {
       ...needs,
-      site: { service: config.branding.service, publicUrl },
+      site: { service, publicUrl },
+      ...(mailer === undefined ? {} : { mailer }),
     }),
     site: {
-      service: config.branding.service,
+      service,
       publicUrl: publicUrl.origin,
       gatewayPath: config.gatewayPath,
       home: profile.home,

@@ -86,6 +86,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'watch.ts': ['clock.ts'],
   phone: ['gate'],
   factors: ['gate', 'clock.ts'],
+  mail: ['gate', 'clock.ts', 'factors/factor.ts'],
   profiles: ['gate', 'clock.ts'],
   store: ['gate', 'clock.ts'],
   upstream: ['gate', 'clock.ts'],

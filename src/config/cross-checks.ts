@@ -2,6 +2,7 @@
 import { hostMatcher } from '../profiles/patterns.ts';
 import type { ProfileData } from '../profiles/schema.ts';
 import { isAnyOn } from './factors/factors.ts';
+import { isLoopback } from './loopback.ts';
 import { error, type Remark, warning } from './remark.ts';
 import type { ParsedConfig } from './schema.ts';
 import { checkStore } from './store.ts';
@@ -72,8 +73,4 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
     }
   }
   return remarks;
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }

@@ -6,12 +6,15 @@ import type { Clock } from '../clock.ts';
 import type { FactorId } from '../gate/types.ts';
 import { type AuthyNeeds, createAuthy } from './authy/authy.ts';
 import type { AuthyOptions } from './authy/options.ts';
+import { createEmail } from './email/email.ts';
 import type { Factor, FactorLog, Mailer } from './factor.ts';
 import { createTotp, type RandomBytes, type TotpOptions } from './totp/totp.ts';
 
 export interface FactorsOptions {
   readonly totp?: TotpOptions;
   readonly authy?: AuthyOptions;
+  /** Needs a mailer too. */
+  readonly email?: { readonly codes: boolean };
 }
 
 export interface FactorsNeeds {
@@ -41,7 +44,9 @@ export interface Factors {
 export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Factors {
   const authy = options.authy === undefined ? undefined : createAuthy(options.authy, needs);
   const totp = options.totp === undefined ? undefined : createTotp(options.totp, needs.randomBytes);
-  const factors: readonly Factor[] = [totp, authy].filter((factor) => factor !== undefined);
+  const { mailer } = needs;
+  const email = options.email?.codes !== true || mailer === undefined ? undefined : createEmail({ ...needs, mailer });
+  const factors: readonly Factor[] = [totp, authy, email].filter((factor) => factor !== undefined);
   return {
     get: (id) => factors.find((factor) => factor.id === id),
     list: () => factors,

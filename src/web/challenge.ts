@@ -101,8 +101,8 @@ function render(
   const { now } = screen;
   const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, way.factor);
   const form = codeForm(ctx, screen, way, way.id, notice, error);
-  const isSent = form.dispatch !== false;
-  const heading = prompt.isStepUp ? TITLES.stepUp : isSent ? TITLES.checkPhone : TITLES.challenge;
+  const sent = form.dispatch === false ? TITLES.challenge : form.dispatch.heading;
+  const heading = prompt.isStepUp ? TITLES.stepUp : sent;
   const others = prompt.ways
     .filter((other) => other.id !== way.id)
     .map((other) => ({

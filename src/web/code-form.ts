@@ -5,7 +5,7 @@ import type { OwnContext } from './context.ts';
 import type { Form } from './form.ts';
 import { type Dispatch, lastDispatch, type Notice } from './page-memory.ts';
 import type { Screen } from './screen.ts';
-import { codeHint, dispatchText, sendText } from './texts.ts';
+import { codeHint, dispatchText, sendText, TITLES } from './texts.ts';
 import { durationText, secondsUntil, timeOf } from './times.ts';
 import type { CodeFormView, DispatchView, ErrorView } from './views.ts';
 import { WORDS } from './words/words.ts';
@@ -27,12 +27,14 @@ export function codeForm(
   error: ErrorView | undefined,
 ): CodeFormView {
   const last = lastDispatch(ctx, target);
+  const { sentOnly, sendTitle = '' } = WORDS[coded.factor];
   return {
     answer: coded.answer,
     hint: codeHint(coded.factor, coded.digits),
     error: error ?? screen.noticeError(notice, coded.factor),
     dispatch: last === undefined ? false : dispatchView(screen, last),
-    sendTitle: WORDS[coded.factor].sendTitle ?? '',
+    sendsFirst: sentOnly === true && last === undefined,
+    sendTitle,
     sends: coded.channels.map((channel) => ({
       channel,
       text: sendText(channel, last),
@@ -45,6 +47,7 @@ function dispatchView(screen: Screen, last: Dispatch): DispatchView {
   const { now } = screen;
   const seconds = last.nextAt === undefined ? 0 : secondsUntil(last.nextAt, now);
   return {
+    heading: last.channel === 'email' ? TITLES.checkMail : TITLES.checkPhone,
     text: dispatchText(last),
     seconds,
     secondsText: durationText(seconds),

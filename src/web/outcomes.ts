@@ -98,7 +98,9 @@ export const REFUSALS = {
     'Only an administrator can unlock it. Your password still works after that.',
   ]),
   'send-paused': row(429, 'info', 'form', (facts) => [
-    `We cannot send more codes to this number until ${time(facts)}.`,
+    facts.factor === 'email'
+      ? `We cannot send more codes until ${time(facts)}.`
+      : `We cannot send more codes to this number until ${time(facts)}.`,
     'Use the newest code that you got, or another way to sign in.',
   ]),
   'spending-stopped': row(503, 'error', 'form', () => [
@@ -129,14 +131,20 @@ export const REFUSALS = {
     'The service that sends these codes has reached its limit for you.',
     TEXT_TROUBLE,
   ]),
-  'enrolment-gone': row(409, 'error', 'form', () => [
-    'The service does not know your phone any more.',
+  'enrolment-gone': row(409, 'error', 'form', ({ factor }) => [
+    factor === 'email'
+      ? 'Your account has another e-mail address than the one that was set up.'
+      : 'The service does not know your phone any more.',
     'Use another way to sign in, or ask your administrator to reset two-factor authentication for you.',
   ]),
-  'number-unusable': row(422, 'warn', 'form', () => [
-    'Codes cannot be sent to this number.',
-    'It may be a landline, or unable to receive messages. Use a different mobile number, or another way.',
-  ]),
+  'number-unusable': row(422, 'warn', 'form', ({ factor }) =>
+    factor === 'email'
+      ? ['Codes cannot be sent to this e-mail address.', 'Use another way, or tell your administrator.']
+      : [
+          'Codes cannot be sent to this number.',
+          'It may be a landline, or unable to receive messages. Use a different mobile number, or another way.',
+        ],
+  ),
   'app-instead': row(200, 'info', 'form', () => [
     'We sent a notification to your Authy app instead of a message.',
     'Open the app and use the code that it shows.',

@@ -15,6 +15,7 @@ import { WORDS } from './words/words.ts';
 export const TITLES = {
   challenge: 'Enter your security code',
   checkPhone: 'Check your phone',
+  checkMail: 'Check your e-mail',
   stepUp: 'Confirm that it is you',
   account: 'Two-factor authentication',
   admin: 'Administration',

@@ -24,6 +24,8 @@ export interface SendView {
 
 /** What was sent last for the way that is shown; `seconds` until another one may be asked for, 0 when now. */
 export interface DispatchView {
+  /** Heading of the page: where to look. */
+  readonly heading: string;
   readonly text: string;
   readonly seconds: number;
   readonly secondsText: string;
@@ -37,6 +39,8 @@ export interface CodeFormView {
   readonly hint: string;
   readonly error: ErrorView | false;
   readonly dispatch: DispatchView | false;
+  /** Nothing was sent yet, and without it there is no code. */
+  readonly sendsFirst: boolean;
   /** Above the buttons, before anything was sent. */
   readonly sendTitle: string;
   readonly sends: readonly SendView[];

@@ -144,7 +144,11 @@ describe('single mistakes', () => {
     [`${BASE}factors: { passkey: {} }\n`, /passkey is not available in this version/],
     [`${BASE}factors: { recovery: { codes: 10 } }\n`, /recovery is not available in this version/],
     [`${BASE}factors: { sms: { url: a } }\n`, /sms is not available in this version/],
-    [`${BASE}factors: { email: { from: a } }\n`, /email is not available in this version/],
+    [`${BASE}factors: { email: { from: a@b.example } }\n`, /factors\.email\.smtp: must be a text/],
+    [
+      `${BASE}factors: { email: { smtp: smtp://h, from: Lucy <a@b.example> } }\n`,
+      /factors\.email\.from: an address without a name/,
+    ],
     [`${BASE}factors: { totp: { digits: 7 } }\n`, /factors\.totp\.digits: must be 6 or 8$/],
     [`${BASE}factors: { totp: yes }\n`, /factors\.totp: must be false or a block of keys$/],
     [`${BASE}policy: { default: always }\n`, /must be one of off, optional, required; it is "always"/],
@@ -202,6 +206,36 @@ describe('warnings', () => {
 describe('secrets', () => {
   const authy = (key: string): string => `${BASE}factors:\n  authy:\n    apiKey: ${key}\n`;
 
+  const mail = (smtp: string): string => `${BASE}factors: { email: { smtp: '${smtp}', from: a@b.example } }\n`;
+
+  test.each([
+    ['smtp://mail.example', { host: 'mail.example', port: 587, tls: 'starttls' }],
+    ['smtps://mail.example', { host: 'mail.example', port: 465, tls: 'implicit' }],
+    ['smtp://127.0.0.1:25', { host: '127.0.0.1', port: 25, tls: 'none' }],
+    ['smtps://[::1]:4650/', { host: '::1', port: 4650, tls: 'implicit' }],
+    ['smtp://127.0.0.1.evil.example', { host: '127.0.0.1.evil.example', port: 587, tls: 'starttls' }],
+  ])('a mail server is reached in the clear on this machine only: %s', async (smtp, server) => {
+    expect((await good(mail(smtp))).factors.email).toEqual({ server, from: 'a@b.example', codes: true });
+  });
+
+  test.each([
+    'http://mail',
+    'smtp://mail:0',
+    'smtp://mail:70000',
+    'smtp://u@mail',
+    'smtp://u:p%zz@mail',
+    'mail.example:25',
+  ])('%s is no address of a mail server', async (smtp) => {
+    expect((await said(mail(smtp))).join()).toMatch(/factors\.email\.smtp: must be smtp:/);
+  });
+
+  test('user and password of a mail server may have every character, and do not print', async () => {
+    const config = await good(mail('smtp://g%40teway:geheim%3A%2F-123@mail.example:587'));
+    const auth = config.factors.email?.server.auth;
+    expect([auth?.user, auth?.password.reveal()]).toEqual(['g@teway', 'geheim:/-123']);
+    expect(inspect(config, { depth: 9, showHidden: true }) + JSON.stringify(config)).not.toContain('geheim');
+  });
+
   test('as a value, from the environment, or from a file beside the config', async () => {
     await writeFile(join(folder, 'authy.key'), 'from-a-file-1\n');
     expect((await good(authy('as-a-value-1'))).factors.authy?.apiKey.reveal()).toBe('as-a-value-1');
@@ -243,6 +277,8 @@ describe('secrets', () => {
     ],
     ['credentials of the store', `${BASE}store: { kind: redis, url: 'redis://u:geheim-123@127.0.0.1' }\n`],
     ['a password of the store that is a list', `${BASE}store: { kind: redis, password: [geheim-123] }\n`],
+    ['credentials of the mail server', mail('smtp://me:geheim-123@mail example')],
+    ['credentials of the mail server in an unknown form', mail('me:geheim-123@mail.example')],
     ['credentials in an address', BASE.replace('10.0.0.7', 'me:geheim-123@10.0.0.7')],
   ])('%s: the secret is not in the problem', async (_name, text) => {
     const loaded = await load(text);

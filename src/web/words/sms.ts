@@ -13,5 +13,6 @@ export const sms: FactorWords = {
   wayText: ({ ending }) =>
     ending === undefined ? 'A code by text message' : `A code by text message to a number ending ${ending}`,
   codeHint: (size) => `Have a code sent to you, then enter the ${size}code from the message.`,
+  sentOnly: true,
   sendTitle: 'Get a code',
 };

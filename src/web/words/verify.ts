@@ -13,5 +13,6 @@ export const verify: FactorWords = {
   wayText: ({ ending }) =>
     ending === undefined ? 'A code sent to your phone' : `A code sent to a number ending ${ending}`,
   codeHint: (size) => `Have a code sent to you, then enter the ${size}code.`,
+  sentOnly: true,
   sendTitle: 'Get a code',
 };

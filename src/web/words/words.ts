@@ -30,6 +30,8 @@ export interface FactorWords {
   readonly wayText: (way: Pick<Way, 'channels' | 'ending'>) => string;
   /** Below the label of the code field. @param size empty, or "6-digit " */
   readonly codeHint: (size: string) => string;
+  /** There is no code before one was sent: the prompt shows the buttons first. */
+  readonly sentOnly?: true;
   /** Above the buttons that send, before anything was sent; only where something can be. */
   readonly sendTitle?: string;
   /** What removing it does elsewhere. */
