@@ -43,6 +43,8 @@ type Successor = (current: SessionRecord) => SessionRecord;
 
 /** Somebody who logs in again and again while all of his sessions are being ended does not keep us for ever. */
 const MOST_LOOKS = 10;
+/** Records of the store that are looked at with each sweep, about a millisecond's work. */
+const LOOKS_AT_ONCE = 50;
 /** How long others are told to doubt a session because of one request of ours, in ms; as long as a stray one may work on. */
 const DOUBT_MS = 600_000;
 
@@ -71,6 +73,9 @@ export class Sessions {
   readonly #held: Held;
   /** Present when other processes share the store. */
   readonly #following: Following | undefined;
+  /** Where the store is looked through for those that are over, and whether somebody is at it. */
+  #walk: AsyncIterator<readonly [key: string, record: SessionRecord]> | undefined;
+  #isTidying = false;
   /** Keys whose removal is not on the disk yet; the store may still show them, we never do. */
   readonly #ending = new Set<string>();
 
@@ -402,6 +407,34 @@ export class Sessions {
       // Somebody may have been active elsewhere.
       if (this.#following !== undefined) this.#background(this.#asked(this.#following, session.key));
       else this.#background(this.end(session, over));
+    }
+    if (this.#following === undefined) this.#background(this.#tidy(now));
+  }
+
+  /** Of those that nobody has asked for since the start, only the store knows: a few of them at each call, round and round. */
+  async #tidy(now: Instant): Promise<void> {
+    if (this.#isTidying) return;
+    this.#isTidying = true;
+    try {
+      this.#walk ??= this.#options.store.entries()[Symbol.asyncIterator]();
+      for (let looks = 0; looks < LOOKS_AT_ONCE; looks += 1) {
+        const at = await this.#walk.next();
+        if (at.done === true) {
+          this.#walk = undefined;
+          return;
+        }
+        const [key, record] = at.value;
+        if (this.#held.get(key) !== undefined || this.#ending.has(key)) continue;
+        const { session, createdAt } = record;
+        const aging = { state: session.state, session, createdAt };
+        const over = overBecause(aging, record.lastSeenAt, now, this.#options.limits());
+        if (over !== undefined) this.#background(this.end(this.#heldOr(key, record), over));
+      }
+    } catch (error) {
+      this.#walk = undefined;
+      throw error;
+    } finally {
+      this.#isTidying = false;
     }
   }
 

@@ -339,6 +339,29 @@ describe('time', () => {
     expect(open(store).peek(sessionKey(id))?.session.state).toBe('verified');
   });
 
+  it('sweeps end, after a restart, what nobody has asked for since, and nothing else', async () => {
+    const many = await Promise.all(Array.from({ length: 120 }, () => loggedIn()));
+    clock.advance(LIMITS.idleMs / 2);
+    const fresh = await loggedIn();
+    clock.advance(LIMITS.idleMs / 2);
+    const restarted = open(store);
+    for (let sweep = 0; sweep < 4; sweep += 1) {
+      restarted.sweep(false);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await expect.poll(() => many.filter(({ session }) => store.peek(session.key) !== undefined)).toEqual([]);
+    expect(ended.map(([, reason]) => reason)).toEqual(many.map(() => 'idle'));
+    expect(store.peek(fresh.session.key)).toBeDefined();
+    expect(restarted.size).toBe(0);
+
+    clock.advance(LIMITS.idleMs / 2);
+    for (let sweep = 0; sweep < 2; sweep += 1) {
+      restarted.sweep(false);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await expect.poll(() => store.peek(fresh.session.key)).toBeUndefined();
+  });
+
   it('a sweep ends what nobody asks for: busy sessions each time, all with everything', async () => {
     const busy = await loggedIn();
     const quiet = await loggedIn();
