@@ -5,7 +5,7 @@
  */
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { ANONYMOUS, identityOf, rotates, type SessionEvent, transition } from '../gate/session.ts';
+import { ANONYMOUS, identityOf, rightsUntil, rotates, type SessionEvent, transition } from '../gate/session.ts';
 import type { ClientFacts, Identity, Instant } from '../gate/types.ts';
 import type { Change, SessionCollection, SessionRecord } from '../store/store.ts';
 import { sessionKey } from './cookie.ts';
@@ -426,7 +426,7 @@ export class Sessions {
         const [key, record] = at.value;
         if (this.#held.get(key) !== undefined || this.#ending.has(key)) continue;
         const { session, createdAt } = record;
-        const aging = { state: session.state, session, createdAt };
+        const aging = { state: session.state, session, createdAt, rightsUntil: rightsUntil(session) };
         const over = overBecause(aging, record.lastSeenAt, now, this.#options.limits());
         if (over !== undefined) this.#background(this.end(this.#heldOr(key, record), over));
       }
