@@ -2,9 +2,10 @@
  * What the stand-in for Authy answers to each call, as the service was recorded to: envelopes, error codes as text,
  * `success` as a word in a verification. Speaks no HTTP itself and delivers texts to a function that is passed in.
  */
+import type { StandInPushes } from './stand-in-authy-push.ts';
 import type { StandInUser, StandInUsers } from './stand-in-authy-users.ts';
 
-export type StandInCall = 'create' | 'status' | 'remove' | 'verify' | 'sms' | 'call' | 'details';
+export type StandInCall = 'create' | 'status' | 'remove' | 'verify' | 'sms' | 'call' | 'details' | 'push' | 'poll';
 
 export interface StandInText {
   /** E.164. */
@@ -30,23 +31,23 @@ export interface Asked {
 }
 
 const ROUTES: readonly (readonly [call: StandInCall, method: string, path: RegExp])[] = [
-  ['create', 'POST', /^users\/new$/],
-  ['status', 'GET', /^users\/([^/]+)\/status$/],
+  ['create', 'POST', /^\/protected\/json\/users\/new$/],
+  ['status', 'GET', /^\/protected\/json\/users\/([^/]+)\/status$/],
   // Three spellings are in use by clients.
-  ['remove', 'POST', /^users\/([^/]+)\/(?:remove|delete)$/],
-  ['remove', 'POST', /^users\/delete\/([^/]+)$/],
-  ['verify', 'GET', /^verify\/([^/]+)\/([^/]+)$/],
-  ['sms', 'GET', /^sms\/([^/]+)$/],
-  ['call', 'GET', /^call\/([^/]+)$/],
-  ['details', 'GET', /^app\/details$/],
+  ['remove', 'POST', /^\/protected\/json\/users\/([^/]+)\/(?:remove|delete)$/],
+  ['remove', 'POST', /^\/protected\/json\/users\/delete\/([^/]+)$/],
+  ['verify', 'GET', /^\/protected\/json\/verify\/([^/]+)\/([^/]+)$/],
+  ['sms', 'GET', /^\/protected\/json\/sms\/([^/]+)$/],
+  ['call', 'GET', /^\/protected\/json\/call\/([^/]+)$/],
+  ['details', 'GET', /^\/protected\/json\/app\/details$/],
+  ['push', 'POST', /^\/onetouch\/json\/users\/([^/]+)\/approval_requests$/],
+  ['poll', 'GET', /^\/onetouch\/json\/approval_requests\/([^/]+)$/],
 ];
 
 /** @param path canonical path of the request. */
 export function routeOf(method: string, path: string): { call: StandInCall; parts: readonly string[] } | undefined {
-  if (!path.startsWith('/protected/json/')) return undefined;
-  const rest = path.slice('/protected/json/'.length);
   for (const [call, itsMethod, pattern] of ROUTES) {
-    const found = itsMethod === method ? pattern.exec(rest) : null;
+    const found = itsMethod === method ? pattern.exec(path) : null;
     if (found !== null) return { call, parts: found.slice(1) };
   }
   return undefined;
@@ -59,12 +60,14 @@ export function failed(status: number, code: string, message: string, fields: Re
 
 const USER_NOT_FOUND = failed(404, '60026', 'User not found.');
 
-export function answerTo(
-  asked: Asked,
-  users: StandInUsers,
-  appName: string,
-  deliver: (text: StandInText) => void,
-): StandInAnswer {
+export interface StandInParts {
+  readonly users: StandInUsers;
+  readonly pushes: StandInPushes;
+  readonly appName: string;
+  readonly deliver: (text: StandInText) => void;
+}
+
+export function answerTo(asked: Asked, { users, pushes, appName, deliver }: StandInParts): StandInAnswer {
   const [first = '', second = ''] = asked.parts;
   switch (asked.call) {
     case 'create':
@@ -83,6 +86,14 @@ export function answerTo(
       return send(asked.call, users.find(first), asked.query, users, appName, deliver);
     case 'details':
       return { status: 200, body: detailsBody(appName) };
+    case 'push':
+      return requestApproval(asked, users.find(first), pushes);
+    case 'poll': {
+      const record = pushes.record(first, appName);
+      if (record !== undefined) return { status: 200, body: { approval_request: record, success: true } };
+      const message = `Approval request not found: ${first}`;
+      return { status: 404, body: { message, success: false, errors: {}, error_code: '60049' } };
+    }
     default:
       return asked.call satisfies never;
   }
@@ -141,6 +152,14 @@ function send(
   });
   const message = channel === 'sms' ? 'SMS token was sent' : 'Call started...';
   return { status: 200, body: { success: true, message, cellphone } };
+}
+
+function requestApproval(asked: Asked, user: StandInUser | undefined, pushes: StandInPushes): StandInAnswer {
+  if (user === undefined) return USER_NOT_FOUND;
+  if (!user.registered) return failed(400, '60050', 'User is not registered.');
+  const push = pushes.create(user, new URLSearchParams(asked.body));
+  if (push === undefined) return failed(400, '60080', 'Approval request is invalid.');
+  return { status: 200, body: { approval_request: { uuid: push.uuid }, success: true } };
 }
 
 interface CreateForm {
@@ -208,7 +227,7 @@ function detailsBody(name: string) {
     sms_enabled: true,
     phone_calls_enabled: true,
     app_id: 1,
-    onetouch_enabled: false,
+    onetouch_enabled: true,
   };
   return { app, message: 'Application information.', success: true };
 }

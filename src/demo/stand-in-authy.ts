@@ -5,9 +5,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Clock, systemClock } from '../clock.ts';
 import { answerTo, failed, routeOf, type StandInCall, type StandInText } from './stand-in-authy-calls.ts';
+import { type StandInPush, StandInPushes, type Tap } from './stand-in-authy-push.ts';
 import { StandInUsers } from './stand-in-authy-users.ts';
 
 export type { StandInCall, StandInText } from './stand-in-authy-calls.ts';
+export type { StandInPush } from './stand-in-authy-push.ts';
 
 export interface StandInAuthyOptions {
   /** The one key that it takes. */
@@ -59,6 +61,10 @@ export interface StandInAuthy {
   register(id: string): void;
   /** The token that the app of a registered user shows now. @throws RangeError */
   appToken(id: string): string;
+  /** Every request that an app showed, oldest first. */
+  readonly pushes: readonly StandInPush[];
+  /** Answers a request in the app. @throws RangeError when it is not pending */
+  tap(uuid: string, as: Tap): void;
   close(): Promise<void>;
 }
 
@@ -69,6 +75,7 @@ const KEPT = 1000;
 export async function startStandInAuthy(options: StandInAuthyOptions): Promise<StandInAuthy> {
   const clock = options.clock ?? systemClock;
   const users = new StandInUsers(clock);
+  const pushes = new StandInPushes(clock);
   const requests: RecordedRequest[] = [];
   const texts: StandInText[] = [];
   const failures: { readonly next: Failure; readonly where: StandInCall | undefined }[] = [];
@@ -98,9 +105,7 @@ export async function startStandInAuthy(options: StandInAuthyOptions): Promise<S
     const contentType = req.headers['content-type'] ?? '';
     const answer = answerTo(
       { ...route, query: searchParams, contentType, body },
-      users,
-      options.appName ?? 'Lucy',
-      deliver,
+      { users, pushes, appName: options.appName ?? 'Lucy', deliver },
     );
     return reply(res, clock, answer.status, answer.body, failure);
   }
@@ -134,6 +139,10 @@ export async function startStandInAuthy(options: StandInAuthyOptions): Promise<S
       if (users.find(id)?.registered !== true) throw new RangeError(`user ${id} does not have the app`);
       return users.appToken(id);
     },
+    get pushes() {
+      return pushes.all;
+    },
+    tap: (uuid, as) => pushes.tap(uuid, as),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
