@@ -104,7 +104,7 @@ export interface FactorLog {
 }
 
 export interface Disclosure {
-  readonly what: 'email' | 'phone' | 'login-time';
+  readonly what: 'email' | 'phone' | 'login-time' | 'address' | 'browser';
   readonly value?: string;
 }
 
@@ -142,6 +142,15 @@ export type Verification =
   | { readonly ok: false; readonly reason: 'wrong' | 'replayed' | 'expired' | 'superseded' | ProviderTrouble };
 
 export type Sending =
-  /** `state`: what the answer will be judged by, for `lifeMs` ms; it replaces the one of an earlier message. */
-  | { readonly sent: true; readonly ending?: string; readonly open?: { readonly state: Json; readonly lifeMs: number } }
+  /**
+   * `state`: what the answer will be judged by, for `lifeMs` ms; it replaces the one of an earlier message. `shown` goes to
+   * the page and is no secret.
+   */
+  | { readonly sent: true; readonly ending?: string; readonly open?: SentQuestion }
   | { readonly sent: false; readonly reason: 'app-instead' | 'channel-off' | ProviderTrouble };
+
+export interface SentQuestion {
+  readonly state: Json;
+  readonly shown?: Json;
+  readonly lifeMs: number;
+}

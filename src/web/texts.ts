@@ -93,6 +93,10 @@ export function disclosureText({ what }: Disclosure): string {
       return 'your phone number';
     case 'login-time':
       return 'the time of each sign-in';
+    case 'address':
+      return 'the address of the network that you sign in from, when you ask for a request in the app';
+    case 'browser':
+      return 'the name of your browser, then as well';
     default:
       return what satisfies never;
   }

@@ -2,7 +2,7 @@
  * From what Authy answered (status and body) to what the gateway makes of it. Pure: no network, no log. A pass is said in
  * exactly one place, and by exactly one word of the service; everything else is some kind of no (I6, T8).
  */
-import type { KeyCheck, ProviderTrouble, Sending, Verification } from '../factor.ts';
+import type { KeyCheck, Look, ProviderTrouble, Sending, Verification } from '../factor.ts';
 import { type Meaning, meaningOfCode, meaningOfStatus } from './codes.ts';
 
 /** A JSON object of the service. */
@@ -17,6 +17,7 @@ export interface Answer {
 /** Ids and tokens as they may stand in a path. Anything else must not get near a URL: `1234567/OTHER_ID#` verified another user. */
 export const AUTHY_ID = /^\d{1,20}$/;
 export const TOKEN = /^\d{6,10}$/;
+export const APPROVAL_ID = /^[A-Za-z0-9-]{8,64}$/;
 
 /** The word, and only the word: a 200, even with `success`, was also the answer to unenforced and to misrouted calls. */
 const VALID = 'is valid';
@@ -64,6 +65,45 @@ export function readSending(answer: Answer, ending: string): Sending {
   if (body['ignored'] === true || body['ignored'] === 'true') return { sent: false, reason: 'app-instead' };
   // The person may have moved the account to another phone without telling us: the service's ending is the truth.
   return { sent: true, ending: endingOf(body['cellphone']) ?? ending };
+}
+
+export type Requested =
+  | { readonly ok: true; readonly uuid: string }
+  | { readonly ok: false; readonly reason: 'channel-off' | ProviderTrouble };
+
+/** `channel-off`: the person has no app that could show a request. */
+export function readRequested(answer: Answer): Requested {
+  const { status, body } = answer;
+  if (status !== 200 || body === undefined || !succeeded(body)) {
+    const code = errorCode(body);
+    return { ok: false, reason: code === '60050' || code === '60051' ? 'channel-off' : trouble(answer) };
+  }
+  const uuid = objectAt(body, 'approval_request')?.['uuid'];
+  return typeof uuid === 'string' && APPROVAL_ID.test(uuid) ? { ok: true, uuid } : { ok: false, reason: 'unavailable' };
+}
+
+/** Approved is said by one word, of the request that was made for this login, in the name of its person; nothing else is. */
+export function readApproval(answer: Answer, mine: { readonly uuid: string; readonly authyId: string }): Look {
+  const { status, body } = answer;
+  if (status !== 200 || body === undefined || !succeeded(body)) {
+    // Gone after its end, as far as anybody knows; whether a person is known is not asked here.
+    if (errorCode(body) === '60049') return { is: 'expired' };
+    const reason = trouble(answer);
+    return { is: 'unknown', reason: reason === 'gone' ? 'unavailable' : reason };
+  }
+  const request = objectAt(body, 'approval_request');
+  const isMine = request?.['uuid'] === mine.uuid && idText(request['_authy_id']) === mine.authyId;
+  if (!isMine) return { is: 'unknown', reason: 'unavailable' };
+  switch (request['status']) {
+    case 'approved':
+    case 'denied':
+    case 'expired':
+      return { is: request['status'] };
+    case 'pending':
+      return { is: 'waiting' };
+    default:
+      return { is: 'unknown', reason: 'unavailable' };
+  }
 }
 
 /** `registered`: has the Authy app. `confirmed`: a code was right before. */

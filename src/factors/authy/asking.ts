@@ -6,7 +6,7 @@ import type { FactorLog } from '../factor.ts';
 import { type Answer, errorCode } from './answers.ts';
 import type { AuthyClient, Call } from './client.ts';
 
-export type CallName = 'create' | 'verify' | 'sms' | 'call' | 'remove' | 'status' | 'details';
+export type CallName = 'create' | 'verify' | 'sms' | 'call' | 'remove' | 'status' | 'details' | 'push' | 'poll';
 
 /** What happens to people on any day and is no news to an operator. */
 const EVERYDAY: ReadonlySet<unknown> = new Set(['wrong', 'replayed', 'app-instead', 'number', 'limited']);

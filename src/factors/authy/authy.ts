@@ -1,6 +1,6 @@
 /**
- * Authy as a factor: codes from the Authy app, or by text or call on request. The service judges the code; this file
- * decides what is asked and keeps only the service's id for the person. It never says yes on its own account.
+ * Authy as a factor: codes from the Authy app, or by text or call on request, or a request in the app. The service judges the
+ * code; this file decides what is asked and keeps only the service's id for the person. It never says yes on its own account.
  */
 import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../../clock.ts';
@@ -13,6 +13,7 @@ import type {
   Factor,
   FactorLog,
   KeyCheck,
+  Look,
   Person,
   Sending,
   Verification,
@@ -31,12 +32,15 @@ import {
 import { asking } from './asking.ts';
 import { type Call, createClient } from './client.ts';
 import { type AuthyBase, type AuthyOptions, checkOptions, DEFAULT_TIMEOUT_MS, emailFor } from './options.ts';
+import { lookAtApproval, requestApproval } from './push.ts';
 
 export interface AuthyNeeds {
   readonly clock: Clock;
   readonly log: FactorLog;
   /** How connections are made; a pool of undici outside tests. */
   readonly open?: ((origin: string, timeoutMs: number) => Dispatcher) | undefined;
+  /** What requests in the app name. */
+  readonly site?: { readonly service: string };
 }
 
 export interface AuthyFactor extends Factor {
@@ -53,7 +57,8 @@ const CONNECTIONS = 8;
 export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFactor {
   const base: AuthyBase = checkOptions(options);
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const channels: readonly Channel[] = [...(options.channels ?? ['sms', 'call'])];
+  const hasPush = options.push === true;
+  const channels: readonly Channel[] = [...(options.channels ?? ['sms', 'call']), ...(hasPush ? PUSH : [])];
   const pool = (needs.open ?? openPool)(base.origin, timeoutMs);
   const client = createClient({ apiKey: options.apiKey, basePath: base.path, timeoutMs }, pool, needs.clock);
   const ask = asking(client, needs.log);
@@ -75,6 +80,7 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
         { what: 'email', value: emailFor(person.identity, options.emailDomain) },
         phone === undefined ? { what: 'phone' } : { what: 'phone', value: phone },
         { what: 'login-time' },
+        ...(hasPush ? ([{ what: 'address' }, { what: 'browser' }] as const) : []),
       ];
     },
 
@@ -121,11 +127,14 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
       );
     },
 
-    async send({ enrolment }: Asked, channel: Channel, insist: boolean): Promise<Sending> {
-      if (!channels.includes(channel) || (channel !== 'sms' && channel !== 'call'))
-        return { sent: false, reason: 'channel-off' };
-      const user = userOf(enrolment.data);
+    async send(asked: Asked, channel: Channel, insist: boolean): Promise<Sending> {
+      if (!channels.includes(channel)) return { sent: false, reason: 'channel-off' };
+      const user = userOf(asked.enrolment.data);
       if (user === undefined) return { sent: false, reason: 'gone' };
+      if (channel === 'push') {
+        return requestApproval(ask, user.authyId, asked, needs.site?.service ?? 'the application');
+      }
+      if (channel !== 'sms' && channel !== 'call') return { sent: false, reason: 'channel-off' };
       const query = {
         ...(insist ? { force: 'true' } : {}),
         ...(options.locale === undefined ? {} : { locale: options.locale }),
@@ -134,6 +143,16 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
       const silent: Sending = { sent: false, reason: 'unavailable' };
       return ask(channel, call, (answer) => readSending(answer, user.phoneEnding), silent);
     },
+
+    ...(hasPush
+      ? {
+          async look({ enrolment, state }: Asked): Promise<Look> {
+            const user = userOf(enrolment.data);
+            if (user === undefined) return { is: 'unknown', reason: 'gone' };
+            return lookAtApproval(ask, user.authyId, state);
+          },
+        }
+      : {}),
 
     async remove(enrolment: Enrolment): Promise<void> {
       const user = userOf(enrolment.data);
@@ -154,6 +173,8 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
     close: () => client.close(),
   };
 }
+
+const PUSH: readonly Channel[] = ['push'];
 
 /** What a person gets when the service did not answer (I6, T8). */
 const SILENT = { ok: false, reason: 'unavailable' } as const;

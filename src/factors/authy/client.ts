@@ -5,8 +5,10 @@ import { exchange, jsonObject, type Silence } from '../exchange.ts';
 import type { Answer } from './answers.ts';
 
 export interface Call {
+  /** Which of the two interfaces of the service; default `protected`. */
+  readonly api?: 'protected' | 'onetouch';
   readonly method: 'GET' | 'POST';
-  /** Below `/protected/json/`. Built only from checked ids, tokens and fixed words. */
+  /** Below `/protected/json/` or `/onetouch/json/`. Built only from checked ids, tokens and fixed words. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly form?: Readonly<Record<string, string>>;
@@ -34,7 +36,7 @@ export function createClient(options: ClientOptions, pool: Dispatcher, clock: Cl
     async call(call) {
       const heard = await exchange(pool, clock, options.timeoutMs, {
         method: call.method,
-        path: `${options.basePath}/protected/json/${call.path}${queryOf(call)}`,
+        path: `${options.basePath}/${call.api ?? 'protected'}/json/${call.path}${queryOf(call)}`,
         headers: {
           'x-authy-api-key': options.apiKey,
           accept: 'application/json',

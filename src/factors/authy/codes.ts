@@ -44,9 +44,9 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['60033', 'number'], // phone number invalid
   ['60038', 'misconfigured'], // e-mail invalid: made from the operator's emailDomain
   ['60042', 'unavailable'], // listed without a name, 400
-  ['60049', 'unavailable'], // push request not found; push is not used
-  ['60050', 'unavailable'], // push: user not registered
-  ['60051', 'unavailable'], // push: device not found
+  ['60049', 'unavailable'], // push request not found; answers.ts takes it for expired
+  ['60050', 'unavailable'], // push: user not registered; answers.ts knows better where a request was made
+  ['60051', 'unavailable'], // push: device not found; the same
   ['60052', 'unavailable'], // push
   ['60053', 'unavailable'], // push: sending failed
   ['60054', 'unavailable'], // push: sending failed

@@ -12,6 +12,8 @@ export interface AuthyOptions {
   readonly timeoutMs?: number;
   /** Ways in which a code may be sent on request; default both. Empty: only the app. */
   readonly channels?: readonly Channel[];
+  /** Whether a request may be sent to the app, to approve or deny; default no. */
+  readonly push?: boolean;
   /** Completes account names that are no e-mail address, because Authy wants one: `<name>@<emailDomain>`. */
   readonly emailDomain: string;
   /** Language of texts and calls, a BCP 47 tag; default is the service's choice. */
