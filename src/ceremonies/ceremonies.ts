@@ -45,6 +45,8 @@ export interface Prover {
    * @returns the refusal `push-waiting` as long as nobody has answered it.
    */
   look(session: LiveSession, way: string): Promise<Proved | Refusal>;
+  /** What the page shows that waits for a request in an app to be answered. Asks how it stands; lets nobody in. */
+  waiting(session: LiveSession, way: string): Promise<Waiting | Refusal>;
   /** Asks a verified session for a fresh proof before it goes on to an own page. */
   stepUp(session: LiveSession, returnTo: ReturnPath): Promise<Issued>;
   /** Ends a pending login, here and in the application. For a step-up: forgets the question, keeps the session. */
@@ -59,6 +61,16 @@ export interface Sent {
   readonly ending?: string;
   /** When the next one may be sent. */
   readonly nextAt: Instant;
+}
+
+export interface Waiting {
+  readonly ok: true;
+  /** What the app shows as well. */
+  readonly shown?: Json;
+  /** Until then it can be answered. */
+  readonly until: Instant;
+  /** `look` will say how it was answered. */
+  readonly isAnswered: boolean;
 }
 
 export interface Proved {

@@ -113,6 +113,39 @@ export class Counters {
     });
   }
 
+  /** Starts a budget anew. */
+  forget(key: string): Promise<void> {
+    return this.#store.update(key, () => ({ write: null, result: undefined }));
+  }
+
+  /** Takes what only one may have at a time. @returns who has it and until when; `undefined` when it is taken now. */
+  take(
+    key: string,
+    now: Instant,
+    until: Instant,
+    holder: string,
+  ): Promise<{ readonly holder: string; readonly until: Instant } | undefined> {
+    return this.#store.update<{ holder: string; until: Instant } | undefined>(key, (current) => {
+      if (current !== undefined && current.expiresAt > now) {
+        const by = current['holder'];
+        return { result: { holder: typeof by === 'string' ? by : '', until: current.expiresAt } };
+      }
+      return { write: { holder, expiresAt: until }, result: undefined };
+    });
+  }
+
+  /** Gives it back; whoever has it by now keeps it. */
+  free(key: string, holder: string): Promise<void> {
+    return this.#store.update(key, (current) =>
+      current?.['holder'] === holder ? { write: null, result: undefined } : { result: undefined },
+    );
+  }
+
+  /** Nobody can take it before then. */
+  shut(key: string, until: Instant): Promise<void> {
+    return this.#store.update(key, () => ({ write: { expiresAt: until }, result: undefined }));
+  }
+
   /** Takes one event back that did not happen after all. */
   unspend(key: string, at: Instant): Promise<void> {
     return this.#store.update(key, (current) => {

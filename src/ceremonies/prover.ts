@@ -8,14 +8,18 @@ import { GateError, type LoginId, type PendingLogin, type ReturnPath } from '../
 import type { LiveSession } from '../session/live.ts';
 import { type Issued, SessionGone } from '../session/sessions.ts';
 import { type CeremonyParts, ownerOf, personOf, troubleCode } from './accounts.ts';
-import type { Prompt, Proved, Prover, Sent, Way } from './ceremonies.ts';
+import type { Prompt, Proved, Prover, Sent, Waiting, Way } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
+import { forgivePushes, sendPush, standingOf } from './pushing.ts';
 import { sendCode } from './sending.ts';
-import { lookAt, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
+import { type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
 import { type Chosen, chooseWay, wayOf, waysOf } from './ways.ts';
 
-/** A request in an app is asked about this often at most, in ms, over all tabs of a login. */
-const LOOK_EVERY_MS = 2000;
+interface Request {
+  readonly login: PendingLogin;
+  readonly chosen: Chosen;
+  readonly matter: Matter;
+}
 
 export class FactorProver implements Prover {
   readonly #parts: CeremonyParts;
@@ -51,7 +55,8 @@ export class FactorProver implements Prover {
       this.#parts.limits().guesses,
     );
     if (lock.lock === 'locked') return refusal('locked'); // a text that nobody could use costs money all the same
-    return sendCode(this.#parts, this.#matter(session, login, chosen), channel, insist);
+    const matter = this.#matter(session, login, chosen);
+    return channel === 'push' ? sendPush(this.#parts, matter) : sendCode(this.#parts, matter, channel, insist);
   }
 
   async prove(session: LiveSession, way: string, input: unknown): Promise<Proved | Refusal> {
@@ -91,36 +96,39 @@ export class FactorProver implements Prover {
   }
 
   async look(session: LiveSession, way: string): Promise<Proved | Refusal> {
-    const { clock, counters, limits, log, questions } = this.#parts;
-    const login = this.#asked(session);
-    if (login === undefined) return refusal('session-gone');
-    const now = clock.now();
-    if (isExpired(login, now, limits().pendingMs)) {
-      await this.cancel(session);
-      return refusal('login-expired');
-    }
-    const chosen = await chooseWay(this.#parts, login, way);
-    if (chosen?.factor.look === undefined) return refusal('way-unknown');
-    const lock = await counters.lockOf(login.identity, now, limits().guesses);
-    if (lock.lock === 'locked') return refusal('locked');
-    const { id } = chosen.enrolment;
-    const open = await questions.get(login.id, id, now);
-    if (open === undefined) return refusal('push-expired');
-    if (!(await questions.turn(login.id, id, now, LOOK_EVERY_MS))) return refusal('push-waiting');
-
-    const look = await lookAt(this.#parts, this.#matter(session, login, chosen), open);
+    const { clock, counters, limits, questions } = this.#parts;
+    const request = await this.#request(session, way);
+    if ('code' in request) return request;
+    const { login, chosen, matter } = request;
+    const { look, open } = await standingOf(this.#parts, matter);
     if (look.is === 'unknown') return refusal(troubleCode(look.reason));
-    if (look.is === 'waiting') return refusal('push-waiting');
-    if (!(await questions.use(login.id, id, open.id))) return refusal('push-expired');
-    if (look.is === 'expired') return refusal('push-expired');
+    if (look.is === 'waiting' || look.is === 'expired') return refusal(`push-${look.is}`);
+    const { id } = chosen.enrolment;
+    if (open === undefined || !(await questions.use(login.id, id, open.id))) return refusal('push-expired');
+    if (look.is === 'denied') {
+      await this.#leave(session);
+      return refusal('push-denied');
+    }
     // Counted like any answer: somebody with the password who asks until the person taps is guessing, too.
-    const ruling = await counters.guess(login.identity, now, { ...limits().guesses, pausesMs: [] });
+    const ruling = await counters.guess(login.identity, clock.now(), { ...limits().guesses, pausesMs: [] });
     if (!ruling.allowed) return refusal('locked');
-    if (look.is === 'approved') return this.#accept(session, login, chosen, id);
-    log.warn('authn_push_denied', { identity: login.identity, factor: chosen.factor.id });
-    await this.#parts.notify.tell(login.identity, { kind: 'push-denied' }, session.record.from);
-    await this.#leave(session);
-    return refusal('push-denied');
+    const accepted = await this.#accept(session, login, chosen, id);
+    if (accepted.ok) await forgivePushes(this.#parts, matter);
+    return accepted;
+  }
+
+  async waiting(session: LiveSession, way: string): Promise<Waiting | Refusal> {
+    const request = await this.#request(session, way);
+    if ('code' in request) return request;
+    const { look, open } = await standingOf(this.#parts, request.matter);
+    if (open === undefined || look.is === 'expired') return refusal('push-expired');
+    const isAnswered = look.is === 'approved' || look.is === 'denied';
+    return {
+      ok: true,
+      until: open.expiresAt,
+      isAnswered,
+      ...(open.shown === undefined ? {} : { shown: open.shown }),
+    };
   }
 
   async stepUp(session: LiveSession, returnTo: ReturnPath): Promise<Issued> {
@@ -157,6 +165,22 @@ export class FactorProver implements Prover {
       ways.push({ ...wayOf(chosen), ...(shown === undefined ? {} : { shown }) });
     }
     return ways;
+  }
+
+  /** The way of this login that a request in an app may have been sent for. */
+  async #request(session: LiveSession, way: string): Promise<Request | Refusal> {
+    const { clock, counters, limits } = this.#parts;
+    const login = this.#asked(session);
+    if (login === undefined) return refusal('session-gone');
+    if (isExpired(login, clock.now(), limits().pendingMs)) {
+      await this.cancel(session);
+      return refusal('login-expired');
+    }
+    const chosen = await chooseWay(this.#parts, login, way);
+    if (chosen?.factor.look === undefined) return refusal('way-unknown');
+    const lock = await counters.lockOf(login.identity, clock.now(), limits().guesses);
+    if (lock.lock === 'locked') return refusal('locked');
+    return { login, chosen, matter: this.#matter(session, login, chosen) };
   }
 
   #matter(session: LiveSession, login: PendingLogin, chosen: Chosen): Matter {

@@ -15,6 +15,8 @@ export interface OpenQuestion extends Asking {
   /** Names this asking; a newer one for the same matter has another. */
   readonly id: string;
   readonly expiresAt: Instant;
+  /** What the answer was, when somebody looked. */
+  readonly seen?: string;
 }
 
 export class Questions {
@@ -48,6 +50,24 @@ export class Questions {
     );
   }
 
+  /** Keeps what the answer to a question was, until it is used; at least until `expiresAt`. */
+  note(
+    question: string,
+    enrolment: string,
+    { id, seen, expiresAt }: { readonly id: string; readonly seen: string; readonly expiresAt: Instant },
+  ): Promise<void> {
+    return this.#store.update(keyOf(question, enrolment), (current) =>
+      current?.['id'] === id
+        ? { write: { ...current, seen, expiresAt: Math.max(current.expiresAt, expiresAt) }, result: undefined }
+        : { result: undefined },
+    );
+  }
+
+  /** Forgets a question, whichever it is. */
+  drop(question: string, enrolment: string): Promise<void> {
+    return this.#store.update(keyOf(question, enrolment), () => ({ write: null, result: undefined }));
+  }
+
   /** Whose turn it is to look how a request stands. @returns true once in `everyMs`, over all tabs and gateways. */
   turn(question: string, enrolment: string, now: Instant, everyMs: number): Promise<boolean> {
     return this.#store.update<boolean>(keyOf(question, enrolment), (current) => {
@@ -64,7 +84,13 @@ function keyOf(question: string, enrolment: string): string {
 
 /** A record that is no question is none: the answer is then refused, never judged by half of it (I6). */
 function asQuestion(record: CounterRecord): OpenQuestion | undefined {
-  const { id, state, shown, expiresAt } = record;
+  const { id, state, shown, seen, expiresAt } = record;
   if (typeof id !== 'string' || state === undefined) return undefined;
-  return { id, state, expiresAt, ...(shown === undefined ? {} : { shown }) };
+  return {
+    id,
+    state,
+    expiresAt,
+    ...(shown === undefined ? {} : { shown }),
+    ...(typeof seen === 'string' ? { seen } : {}),
+  };
 }

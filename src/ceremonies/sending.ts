@@ -18,7 +18,7 @@ export async function sendCode(
 ): Promise<Sent | Refusal> {
   const { enrolment, factor, question } = matter;
   const { identity } = matter.person;
-  if (!factor.channels.includes(channel)) return refusal('channel-off');
+  if (!factor.channels.includes(channel) || channel === 'push') return refusal('channel-off'); // see pushing.ts
   const now = parts.clock.now();
   const keys = [`send:${identity}`, `send-to:${numberKey(enrolment)}`];
   // Counted apart, and for good: an asking that ends as a notification in the app sends no text, and rings a phone all the same.
@@ -33,8 +33,8 @@ export async function sendCode(
   const sending = (await asking(parts, factor, () => factor.send(asked, channel, insist))) ?? SILENT;
   if (sending.sent) {
     if (sending.open !== undefined) {
-      const { state, lifeMs } = sending.open;
-      await parts.questions.put(question, enrolment.id, { state }, now + lifeMs);
+      const { lifeMs, ...asking } = sending.open;
+      await parts.questions.put(question, enrolment.id, asking, now + lifeMs);
     }
     parts.log.info('authn_code_sent', { identity, factor: factor.id, channel });
     const gap = Math.min(...parts.limits().sends.map((budget) => budget.perMs / budget.max));
@@ -65,6 +65,6 @@ async function spendAll(parts: CeremonyParts, keys: readonly string[], now: Inst
 }
 
 /** Accounts that share a phone share its budget: the provider's id stands for the number. */
-function numberKey(enrolment: Enrolment): string {
+export function numberKey(enrolment: Enrolment): string {
   return `${enrolment.factor}:${JSON.stringify(enrolment.data)}`;
 }

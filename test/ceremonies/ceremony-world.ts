@@ -135,7 +135,7 @@ export class CeremonyWorld {
         buildFactors(
           {
             totp: { issuer: 'Lucy' },
-            authy: { apiKey: KEY, baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
+            authy: { apiKey: KEY, baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com', push: true },
           },
           { clock, log: silentLog, randomBytes, mac: (label, text) => store(holder).mac(label, text), site: SITE },
         ),

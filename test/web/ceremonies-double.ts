@@ -25,6 +25,8 @@ export const RIGHT_CODE = '246810';
 const FRESH_MS = 5 * 60_000;
 const DIGITS = (factor: FactorId) => (factor === 'authy' ? { min: 6, max: 10 } : { min: 6, max: 6 });
 
+const PUSH: readonly Channel[] = ['push'];
+
 type Sending = { readonly what: 'prompt' | 'draft'; readonly channel: Channel; readonly insist: boolean };
 
 export class CeremoniesDouble implements Ceremonies {
@@ -37,6 +39,10 @@ export class CeremoniesDouble implements Ceremonies {
   level: PolicyLevel = 'optional';
   mayWaitUntil: Instant | undefined;
   draftOf: FactorId | undefined;
+  /** Requests in the Authy app are on. */
+  hasPush = false;
+  /** A request in the app was answered. */
+  isAnswered = false;
   administrators = new Set<string>();
   rows: UserRow[] = [];
   pageSize = 2;
@@ -87,7 +93,7 @@ export class CeremoniesDouble implements Ceremonies {
           factor,
           answer: 'digits' as const,
           digits: DIGITS(factor),
-          channels: factor === 'authy' ? (['sms', 'call'] as const) : [],
+          channels: factor === 'authy' ? [...(['sms', 'call'] as const), ...(this.hasPush ? PUSH : [])] : [],
           ...(ending === undefined ? {} : { ending }),
         })),
         expiresAt: login.acceptedAt + 600_000,
@@ -119,6 +125,13 @@ export class CeremoniesDouble implements Ceremonies {
       return { ok: true, issued, returnTo: login.returnTo };
     },
     look: async () => this.#refused() ?? refusal('push-waiting'),
+    waiting: async () =>
+      this.#refused() ?? {
+        ok: true,
+        shown: { word: 'amber 42' },
+        until: this.#clock.now() + 120_000,
+        isAnswered: this.isAnswered,
+      },
     stepUp: (session, returnTo) => {
       const identity = identityOf(session.session) ?? ('' as Identity);
       const login = { id: 'step-up' as LoginId, identity, acceptedAt: this.#clock.now(), returnTo };
