@@ -10,8 +10,9 @@ import { outcomeOf } from './outcomes.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { TITLES, wayText } from './texts.ts';
+import { sendText, TITLES, wayText } from './texts.ts';
 import { secondsUntil, timeOf } from './times.ts';
+import type { LinkView } from './views.ts';
 
 export function challengePages(routes: Routes, screen: Screen): void {
   const { prover } = screen.options.ceremonies;
@@ -41,7 +42,7 @@ async function showPrompt(ctx: OwnContext, screen: Screen): Promise<void> {
 }
 
 /** Nothing is asked of this session: it is through already, or it never came so far, or it may go no further. */
-function notAsked(ctx: OwnContext, screen: Screen, session: LiveSession, refused: Refusal): void {
+export function notAsked(ctx: OwnContext, screen: Screen, session: LiveSession, refused: Refusal): void {
   if (refused.code !== 'session-gone' || session.ended) screen.end(ctx, refused);
   else if (session.session.state === 'verified') screen.redirect(ctx, screen.options.site().home);
   else if (session.session.state === 'enrolling') screen.redirect(ctx, screen.path('/account'));
@@ -74,6 +75,8 @@ async function send(ctx: OwnContext, form: Form, screen: Screen): Promise<void> 
   if (channel === undefined) return screen.alone(ctx, 'bad-request', 'channel');
   const session = sessionOf(ctx);
   const sent = await screen.options.ceremonies.prover.send(session, way, channel, insistOf(form));
+  const query = `?way=${encodeURIComponent(way)}`;
+  if (sent.ok && sent.channel === 'push') return screen.redirect(ctx, screen.path('/challenge/push') + query);
   if (sent.ok) {
     const { ending, nextAt } = sent;
     await leave(ctx, { kind: 'sent' }, { for: way, channel: sent.channel, toApp: false, ending, nextAt });
@@ -87,7 +90,17 @@ async function send(ctx: OwnContext, form: Form, screen: Screen): Promise<void> 
     screen.errorOf(ctx, sent);
     await leave(ctx, { kind: 'refused', code: sent.code, until: sent.until });
   }
-  screen.redirect(ctx, `${screen.path('/challenge')}?way=${encodeURIComponent(way)}`);
+  screen.redirect(ctx, screen.path('/challenge') + query);
+}
+
+/** Links to the prompt of each other way. */
+export function otherWays(screen: Screen, prompt: Prompt, way: Way): readonly LinkView[] {
+  return prompt.ways
+    .filter((other) => other.id !== way.id)
+    .map((other) => ({
+      href: `${screen.path('/challenge')}?way=${encodeURIComponent(other.id)}`,
+      text: wayText(other),
+    }));
 }
 
 function render(
@@ -103,18 +116,13 @@ function render(
   const form = codeForm(ctx, screen, way, way.id, notice, error);
   const sent = form.dispatch === false ? TITLES.challenge : form.dispatch.heading;
   const heading = prompt.isStepUp ? TITLES.stepUp : sent;
-  const others = prompt.ways
-    .filter((other) => other.id !== way.id)
-    .map((other) => ({
-      href: `${screen.path('/challenge')}?way=${encodeURIComponent(other.id)}`,
-      text: wayText(other),
-    }));
   const view = {
     ...form,
     heading,
     identity: prompt.identity,
     way: way.id,
-    others,
+    others: otherWays(screen, prompt, way),
+    push: way.channels.includes('push') ? sendText('push', undefined) : '',
     expiresAt: timeOf(prompt.expiresAt, now),
     expiresIn: secondsUntil(prompt.expiresAt, now),
     pausedUntil: prompt.pausedUntil === undefined ? (false as const) : timeOf(prompt.pausedUntil, now),

@@ -35,11 +35,14 @@ export function codeForm(
     dispatch: last === undefined ? false : dispatchView(screen, last),
     sendsFirst: sentOnly === true && last === undefined,
     sendTitle,
-    sends: coded.channels.map((channel) => ({
-      channel,
-      text: sendText(channel, last),
-      insist: last?.toApp === true && last.channel === channel,
-    })),
+    // A request in an app has a page of its own.
+    sends: coded.channels
+      .filter((channel) => channel !== 'push')
+      .map((channel) => ({
+        channel,
+        text: sendText(channel, last),
+        insist: last?.toApp === true && last.channel === channel,
+      })),
   };
 }
 

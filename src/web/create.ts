@@ -18,6 +18,7 @@ import { pageHeaders } from './headers.ts';
 import { logoutPages } from './logout.ts';
 import type { WebOptions } from './options.ts';
 import { pageMemory } from './page-memory.ts';
+import { pushPages } from './push.ts';
 import { createRefuse } from './refuse.ts';
 import { removePages } from './remove.ts';
 import { createRender } from './render.ts';
@@ -40,6 +41,7 @@ export function createWeb(options: WebOptions): Web {
   const routes = routesOn(router, screen);
   for (const add of [
     challengePages,
+    pushPages,
     accountPages,
     gracePages,
     enrolPages,

@@ -7,6 +7,7 @@ import type { Site } from './web.ts';
 
 const NAMES = [
   'challenge',
+  'push',
   'message',
   'account',
   'enrol',

@@ -1,6 +1,6 @@
 /** How handlers answer: a page, a page that stands alone, a redirect, a cookie. Nothing here decides which. */
 import type { Refusal, RefusalCode } from '../ceremonies/outcomes.ts';
-import type { FactorId, Instant, ReturnPath } from '../gate/types.ts';
+import type { FactorId, Instant, Json, ReturnPath } from '../gate/types.ts';
 import { clearOwnCookie, setOwnCookie } from '../session/cookie.ts';
 import type { Issued } from '../session/sessions.ts';
 import type { OwnContext } from './context.ts';
@@ -59,6 +59,12 @@ export class Screen {
       csrf: session === undefined || session.ended ? '' : session.csrf,
       isError: facts.isError ?? false,
     });
+  }
+
+  /** For a script of ours. */
+  json(ctx: OwnContext, value: Json): void {
+    ctx.type = 'json';
+    ctx.body = JSON.stringify(value);
   }
 
   /** A page that stands alone, with its status and its line in the log. */

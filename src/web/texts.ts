@@ -17,6 +17,8 @@ export const TITLES = {
   checkPhone: 'Check your phone',
   checkMail: 'Check your e-mail',
   stepUp: 'Confirm that it is you',
+  push: 'Approve it in your app',
+  pushAnswered: 'Your app has answered',
   account: 'Two-factor authentication',
   admin: 'Administration',
   logout: 'Sign out',

@@ -51,10 +51,28 @@ export interface ChallengeView extends CodeFormView {
   readonly identity: string;
   readonly way: string;
   readonly others: readonly LinkView[];
+  /** Label of the button that sends a request to the app, or empty. */
+  readonly push: string;
   readonly expiresAt: ShownTime;
   readonly expiresIn: number;
   readonly pausedUntil: ShownTime | false;
   readonly isStepUp: boolean;
+}
+
+export interface PushView {
+  readonly heading: string;
+  readonly error: ErrorView | false;
+  readonly identity: string;
+  readonly isStepUp: boolean;
+  readonly way: string;
+  /** What the app shows as well. */
+  readonly word: string;
+  readonly isAnswered: boolean;
+  readonly until: ShownTime;
+  readonly seconds: number;
+  /** Where the script asks. */
+  readonly statePath: string;
+  readonly others: readonly LinkView[];
 }
 
 export interface MessageView {
@@ -198,6 +216,7 @@ export interface AdminConfirmView {
 /** Template name → what it gets. */
 export interface Views {
   challenge: ChallengeView;
+  push: PushView;
   message: MessageView;
   account: AccountView;
   enrol: EnrolView;

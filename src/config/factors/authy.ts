@@ -40,6 +40,12 @@ const keys = z.strictObject({
     .array(z.enum(['sms', 'call']))
     .default(['sms', 'call'])
     .describe('Ways in which a code may be sent on request. An empty list: only the app.'),
+  push: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Lets people have a request sent to their Authy app, to approve or deny. Off by default: a request shows a word that the page shows too, but nothing makes anybody compare them.',
+    ),
   timeoutMs: z
     .int()
     .min(500)

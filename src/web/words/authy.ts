@@ -11,9 +11,9 @@ export const authy: FactorWords = {
   caution:
     'Codes by text message are weaker than codes from an app: numbers can be taken over, and texts can be read along. Use the app when you can.',
   wayText: ({ channels, ending }) => {
-    if (channels.length === 0 || ending === undefined) return 'A code from the Authy app';
-    const sent = channels.includes('sms') ? 'a text message' : 'a call';
-    return `A code from the Authy app, or ${sent} to a number ending ${ending}`;
+    const app = channels.includes('push') ? 'A code or a request in the Authy app' : 'A code from the Authy app';
+    const sent = channels.includes('sms') ? 'a text message' : channels.includes('call') ? 'a call' : undefined;
+    return sent === undefined || ending === undefined ? app : `${app}, or ${sent} to a number ending ${ending}`;
   },
   codeHint: (size) => `Open the Authy app and enter the ${size}code that it shows, or have a code sent to you.`,
   sendTitle: 'No app at hand?',
