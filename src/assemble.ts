@@ -93,6 +93,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     limits: () => rules().ceremonies,
     factor: (id) => rules().factors.get(id),
     factors: () => rules().factors.list(),
+    recovery: () => rules().factors.recovery,
     identify: (name) => rules().profile.identify(name),
     isAdmin: (identity) => rules().isAdmin(identity),
   };

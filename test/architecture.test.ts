@@ -103,6 +103,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'session',
     'factors/factor.ts',
     'factors/code.ts',
+    'factors/recovery-code.ts',
     'store/store.ts',
   ],
   login: [

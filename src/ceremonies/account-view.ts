@@ -51,6 +51,12 @@ export async function accountOf(
     needsProof: mayChange(parts, session, user) === 'fresh-proof-needed',
     ...(mayWait === undefined ? {} : { mayWaitUntil: mayWait }),
     ...(user?.phone === undefined ? {} : { phone: formatPhone(user.phone) }),
+    ...(parts.recovery() === undefined || enrolments.length === 0 ? {} : { recovery: codesOf(user) }),
     ...(draft === undefined ? {} : { draft: draft.enrolment.factor }),
   };
+}
+
+function codesOf(user: UserRecord | undefined): NonNullable<Account['recovery']> {
+  const { recovery } = user ?? {};
+  return recovery === undefined ? { left: 0 } : { left: recovery.codes.length, madeAt: recovery.madeAt };
 }

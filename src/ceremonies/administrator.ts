@@ -7,6 +7,7 @@ import { type CeremonyParts, ownerOf } from './accounts.ts';
 import type { Administration, UserRow } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
+import { withoutCodes } from './recovery.ts';
 
 const PAGE_SIZE = 25;
 const LONGEST_REASON = 500;
@@ -66,7 +67,7 @@ export class Administrator implements Administration {
     if (!target.ok) return target;
     const removed = await this.#parts.store.users.update(target.identity, (user) => {
       if (user === undefined) return { result: [] };
-      const { draft: _draft, ...rest } = user;
+      const { draft: _draft, ...rest } = withoutCodes(user);
       return {
         write: { ...rest, enrolments: [], factorVersion: user.factorVersion + 1 },
         result: user.enrolments,

@@ -77,6 +77,8 @@ export interface Proved {
   readonly ok: true;
   readonly issued: Issued;
   readonly returnTo: ReturnPath;
+  /** After a recovery code: how many are left. Whoever used one has lost something, and is led to the account first. */
+  readonly codesLeft?: number;
 }
 
 export interface Account {
@@ -88,6 +90,8 @@ export interface Account {
   readonly available: readonly Available[];
   /** The first method is demanded but may be put off until then; see {@link Enroller.postpone}. */
   readonly mayWaitUntil?: Instant;
+  /** What is left of the recovery codes; absent when they are off, or nothing is enrolled that they could stand in for. */
+  readonly recovery?: { readonly left: number; readonly madeAt?: Instant };
   /** A factor that waits for its first code. */
   readonly draft?: FactorId;
   /** Whether changing factors needs a fresh proof first; the pages then lead to the prompt. */
@@ -124,6 +128,13 @@ export interface DraftView {
   readonly shown?: Json;
 }
 
+export interface Confirmed {
+  readonly ok: true;
+  readonly factor: FactorId;
+  /** Recovery codes, made with the first factor; shown now and never again. */
+  readonly codes?: readonly string[];
+}
+
 /** Sessions in `enrolling`, and verified ones with a fresh proof where a factor exists, may come here. */
 export interface Enroller {
   account(session: LiveSession): Promise<Account>;
@@ -138,17 +149,15 @@ export interface Enroller {
    * in the application: the next login asks for it.
    * @param name what the person calls it; empty is none.
    */
-  confirm(
-    session: LiveSession,
-    answer: unknown,
-    name?: string,
-  ): Promise<{ readonly ok: true; readonly factor: FactorId } | Refusal>;
+  confirm(session: LiveSession, answer: unknown, name?: string): Promise<Confirmed | Refusal>;
   discard(session: LiveSession): Promise<void>;
   /**
    * “Not now”: lets somebody in who owes a first factor, as long as the policy gives them time for it. The session ends with
    * that time. The cookie must be set with `issued.id`.
    */
   postpone(session: LiveSession): Promise<Proved | Refusal>;
+  /** Makes new recovery codes; the old ones are void in the same write. They can be shown now and never again. */
+  makeCodes(session: LiveSession): Promise<{ readonly ok: true; readonly codes: readonly string[] } | Refusal>;
   /** Removes a factor; other sessions of the identity end. */
   remove(session: LiveSession, enrolment: string): Promise<{ readonly ok: true } | Refusal>;
 }

@@ -9,11 +9,12 @@ import type { LiveSession } from '../session/live.ts';
 import type { Draft, UserRecord } from '../store/store.ts';
 import { accountOf } from './account-view.ts';
 import { type CeremonyParts, emptyUser, ownerOf, personOf, troubleCode } from './accounts.ts';
-import type { Account, DraftView, Enroller, Proved, Sent } from './ceremonies.ts';
+import type { Account, Confirmed, DraftView, Enroller, Proved, Sent } from './ceremonies.ts';
 import { mayChange, postpone } from './first-method.ts';
 import type { Happening } from './notifying.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
+import { withoutCodes } from './recovery.ts';
 import { sendCode } from './sending.ts';
 import { asking, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
 
@@ -102,12 +103,8 @@ export class FactorEnroller implements Enroller {
     return sendCode(this.#parts, this.#matter(session, user, draft, factor), channel, insist);
   }
 
-  async confirm(
-    session: LiveSession,
-    input: unknown,
-    called = '',
-  ): Promise<(Done & { readonly factor: FactorId }) | Refusal> {
-    const { counters, log, sessions, store } = this.#parts;
+  async confirm(session: LiveSession, input: unknown, called = ''): Promise<Confirmed | Refusal> {
+    const { clock, counters, log, sessions, store } = this.#parts;
     const identity = ownerOf(session);
     const user = await store.users.get(identity);
     const draft = this.#draftOf(user, session);
@@ -136,12 +133,21 @@ export class FactorEnroller implements Enroller {
     };
     const isReplaced = (one: Enrolment): boolean => one.factor === factor.id && !factor.several;
     const replaced = user?.enrolments.filter(isReplaced) ?? [];
+    // In the same write as the factor, so that nobody is told of codes that were never kept (I9).
+    const made = user?.recovery === undefined ? await this.#parts.recovery()?.make(identity) : undefined;
+    let codes: readonly string[] | undefined;
     const saved = await this.#change(session, (current) => {
       if (current.draft?.enrolment.id !== draft.enrolment.id) return 'draft-missing';
       const { draft: _draft, ...rest } = current;
       if (isFull(factor, current)) return 'too-many-of-kind';
       const kept = current.enrolments.filter((one) => !isReplaced(one));
-      return { ...rest, enrolments: [...kept, enrolment], factorVersion: current.factorVersion + 1 };
+      codes = current.recovery === undefined ? made?.shown : undefined;
+      return {
+        ...rest,
+        enrolments: [...kept, enrolment],
+        ...(codes === undefined || made === undefined ? {} : { recovery: { codes: made.kept, madeAt: clock.now() } }),
+        factorVersion: current.factorVersion + 1,
+      };
     });
     if (!saved.ok) return saved;
     log.info('authn_enrolment_finished', { identity, factor: factor.id });
@@ -149,7 +155,7 @@ export class FactorEnroller implements Enroller {
     await sessions.endAll(identity, 'replaced');
     await this.#tell(session, { kind: 'factor-added', factor: factor.id });
     await forgetAtProvider(this.#parts, replaced);
-    return { ok: true, factor: factor.id };
+    return { ok: true, factor: factor.id, ...(codes === undefined ? {} : { codes }) };
   }
 
   async discard(session: LiveSession): Promise<void> {
@@ -158,6 +164,28 @@ export class FactorEnroller implements Enroller {
       const { draft: _draft, ...rest } = user;
       return { write: rest, result: undefined };
     });
+  }
+
+  async makeCodes(session: LiveSession): Promise<(Done & { readonly codes: readonly string[] }) | Refusal> {
+    const { clock, counters, log, store } = this.#parts;
+    const identity = ownerOf(session);
+    const recovery = this.#parts.recovery();
+    const user = await store.users.get(identity);
+    if (recovery === undefined || user === undefined || user.enrolments.length === 0) return refusal('factor-off');
+    const may = mayChange(this.#parts, session, user);
+    if (may !== 'yes') return refusal(may);
+    const budget = await counters.spend(`codes:${identity}`, clock.now(), BEGIN_BUDGET);
+    if (!budget.allowed) return refusal('send-paused', { until: budget.until });
+    const made = await recovery.make(identity);
+    const saved = await this.#change(session, (current) =>
+      current.enrolments.length === 0
+        ? 'factor-off'
+        : { ...current, recovery: { codes: made.kept, madeAt: clock.now() } },
+    );
+    if (!saved.ok) return saved;
+    log.info('authn_recovery_codes_made', { identity });
+    await this.#tell(session, { kind: 'recovery-made' });
+    return { ok: true, codes: made.shown };
   }
 
   async remove(session: LiveSession, id: string): Promise<Done | Refusal> {
@@ -171,7 +199,8 @@ export class FactorEnroller implements Enroller {
       const kept = current.enrolments.filter((candidate) => candidate.id !== id);
       if (kept.length === current.enrolments.length) return 'way-unknown';
       if (kept.length === 0 && isRequired) return 'factor-required'; // judged here: two tabs may remove one each
-      return { ...current, enrolments: kept, factorVersion: current.factorVersion + 1 };
+      const rest = kept.length === 0 ? withoutCodes(current) : current;
+      return { ...rest, enrolments: kept, factorVersion: current.factorVersion + 1 };
     });
     if (!removed.ok) return removed;
     log.info('authn_factor_removed', { identity, factor: enrolment.factor });

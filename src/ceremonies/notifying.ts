@@ -9,7 +9,8 @@ import type { Collection, CounterRecord } from '../store/store.ts';
 
 export type Happening =
   | { readonly kind: 'factor-added' | 'factor-removed'; readonly factor: FactorId }
-  | { readonly kind: 'number-changed' | 'reset-by-administrator' | 'push-denied' }
+  | { readonly kind: 'number-changed' | 'reset-by-administrator' | 'push-denied' | 'recovery-made' }
+  | { readonly kind: 'recovery-used'; readonly left: number }
   /** Wrong answers since the last success. */
   | { readonly kind: 'signed-in-after-failures'; readonly failures: number };
 
@@ -83,7 +84,7 @@ function read(value: Json): Occasion | undefined {
   return { at, happening: known, ...client };
 }
 
-function happeningOf({ kind, factor, failures }: Readonly<Record<string, unknown>>): Happening | undefined {
+function happeningOf({ kind, factor, failures, left }: Readonly<Record<string, unknown>>): Happening | undefined {
   switch (kind) {
     case 'factor-added':
     case 'factor-removed': {
@@ -93,7 +94,10 @@ function happeningOf({ kind, factor, failures }: Readonly<Record<string, unknown
     case 'number-changed':
     case 'reset-by-administrator':
     case 'push-denied':
+    case 'recovery-made':
       return { kind };
+    case 'recovery-used':
+      return typeof left === 'number' ? { kind, left } : undefined;
     case 'signed-in-after-failures':
       return typeof failures === 'number' ? { kind, failures } : undefined;
     default:

@@ -13,7 +13,7 @@ import { type Refusal, refusal } from './outcomes.ts';
 import { forgivePushes, sendPush, standingOf } from './pushing.ts';
 import { sendCode } from './sending.ts';
 import { type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
-import { type Chosen, chooseWay, wayOf, waysOf } from './ways.ts';
+import { type Chosen, chooseWay, isStillThere, wayOf, waysOf } from './ways.ts';
 
 interface Request {
   readonly login: PendingLogin;
@@ -76,7 +76,7 @@ export class FactorProver implements Prover {
     if (tries > limits().perLogin) return this.#void(session, login);
     // Nobody guesses what a key signs: a pause after wrong codes does not shut its owner out, and a lock does.
     const { guesses } = limits();
-    const isGuessable = chosen.factor.answer === 'digits';
+    const isGuessable = chosen.factor.answer !== 'assertion';
     const ruling = await counters.guess(
       login.identity,
       clock.now(),
@@ -224,14 +224,14 @@ export class FactorProver implements Prover {
   async #accept(
     session: LiveSession,
     login: PendingLogin,
-    { factor }: Chosen,
+    chosen: Chosen,
     answered: string,
   ): Promise<Proved | Refusal> {
     const { clock, counters, log, notify, sessions, store } = this.#parts;
     // Read again: while the provider was asked, the factor may have been removed, or switched off.
     const user = await store.users.get(login.identity);
-    const isThere = user?.enrolments.some((candidate) => candidate.id === answered) === true;
-    if (user === undefined || !isThere || this.#parts.factor(factor.id) === undefined) return refusal('way-unknown');
+    if (user === undefined || !isStillThere(this.#parts, chosen, user, answered)) return refusal('way-unknown');
+    const { factor } = chosen;
     const proof = { loginId: login.id, identity: login.identity, factor: factor.id, at: clock.now() };
     let issued: Issued;
     try {
@@ -251,9 +251,15 @@ export class FactorProver implements Prover {
     const failures = (await counters.forgiveGuesses(login.identity)) - 1; // the right answer was counted as well
     const { from } = session.record;
     if (failures > 0) await notify.tell(login.identity, { kind: 'signed-in-after-failures', failures }, from);
-    await counters.noteUse(answered, clock.now());
     log.info('authn_login_success', { identity: login.identity, factor: factor.id });
-    return { ok: true, issued, returnTo: login.returnTo };
+    const proved = { ok: true, issued, returnTo: login.returnTo } as const;
+    if (factor.id !== 'recovery') {
+      await counters.noteUse(answered, clock.now());
+      return proved;
+    }
+    const codesLeft = user.recovery?.codes.length ?? 0;
+    await notify.tell(login.identity, { kind: 'recovery-used', left: codesLeft }, from);
+    return { ...proved, codesLeft };
   }
 
   /** Too many wrong codes in one login: the password is asked again (the identity's own pauses go on counting). */

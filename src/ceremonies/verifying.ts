@@ -3,16 +3,18 @@
  * anybody hears of it. An exception is an outage, never a pass (I6).
  */
 import { readCode } from '../factors/code.ts';
-import type { Asked, Factor, Look, Person, Purpose, Verification } from '../factors/factor.ts';
+import type { Asked, Judge, Look, Person, Purpose, Verification } from '../factors/factor.ts';
+import { readRecoveryCode } from '../factors/recovery-code.ts';
 import type { ClientFacts, Enrolment, Json } from '../gate/types.ts';
 import { reasonOf } from '../log.ts';
 import type { CeremonyParts } from './accounts.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import type { OpenQuestion } from './questions.ts';
+import { spendCode } from './recovery.ts';
 
 /** What is asked of whom, and for what. */
 export interface Matter {
-  readonly factor: Factor;
+  readonly factor: Judge;
   readonly enrolment: Enrolment;
   readonly others: readonly Enrolment[];
   readonly person: Person;
@@ -21,7 +23,7 @@ export interface Matter {
   readonly from?: ClientFacts;
 }
 
-type VerifyParts = Pick<CeremonyParts, 'clock' | 'counters' | 'log' | 'questions'>;
+type VerifyParts = Pick<CeremonyParts, 'clock' | 'counters' | 'log' | 'questions' | 'store'>;
 
 /** Longest answer that is no code, in characters. */
 const LONGEST_ANSWER = 12_288;
@@ -29,11 +31,16 @@ const LONGEST_ANSWER = 12_288;
 const ENOUGH_MS = 60_000;
 
 /** An answer of the right shape; anything else is looked at by nobody and costs nothing. */
-export function readAnswer(factor: Factor, input: unknown): { readonly ok: true; readonly answer: string } | Refusal {
+export function readAnswer(factor: Judge, input: unknown): { readonly ok: true; readonly answer: string } | Refusal {
   const { digits } = factor;
   if (factor.answer === 'digits') {
     const read = readCode(input, digits);
     return read.ok ? { ok: true, answer: read.code } : refusal(`code-${read.problem}`, { digits });
+  }
+  if (factor.answer === 'recovery-code') {
+    const read = readRecoveryCode(input);
+    if (read.ok) return { ok: true, answer: read.code };
+    return refusal(read.problem === 'empty' ? 'code-empty' : 'recovery-wrong');
   }
   const isText = typeof input === 'string' && input !== '' && input.length <= LONGEST_ANSWER;
   return isText ? { ok: true, answer: input } : refusal('assertion-refused');
@@ -55,6 +62,10 @@ export async function verifyAnswer(parts: VerifyParts, matter: Matter, answer: s
   const answered = verification.enrolment ?? enrolment.id;
   if (![enrolment, ...others].some(({ id }) => id === answered)) return { ok: false, reason: 'wrong' };
   if (factor.singleUse === 'success' && !(await use())) return { ok: false, reason: 'replayed' };
+  if (verification.spends !== undefined) {
+    const isSpent = await spendCode(parts.store.users, matter.person.identity, verification.spends);
+    if (!isSpent) return { ok: false, reason: 'replayed' };
+  }
   if (verification.step === undefined) return verification;
   const fresh = await counters.useStep(answered, verification.step, clock.now());
   return fresh ? verification : { ok: false, reason: 'replayed' };
@@ -82,8 +93,9 @@ export async function lookAt(parts: VerifyParts, matter: Matter, open: OpenQuest
 }
 
 /** What a wrong answer is called. */
-export function wrongCode(factor: Factor, reason: 'wrong' | 'replayed'): RefusalCode {
+export function wrongCode(factor: Judge, reason: 'wrong' | 'replayed'): RefusalCode {
   if (factor.answer === 'assertion') return 'assertion-refused';
+  if (factor.answer === 'recovery-code') return 'recovery-wrong';
   return reason === 'wrong' ? 'code-wrong' : 'code-replayed';
 }
 
@@ -108,7 +120,7 @@ export function askedOf(
 /** @returns `undefined` when the factor threw. */
 export async function asking<T>(
   { log }: Pick<CeremonyParts, 'log'>,
-  factor: Factor,
+  factor: Judge,
   ask: () => Promise<T>,
 ): Promise<T | undefined> {
   try {

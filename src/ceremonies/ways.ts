@@ -2,32 +2,41 @@
  * The ways in which a login can be proved: what its identity has enrolled and what is switched on now. A way that is not in
  * this list does not exist, whatever a request names (attack 16).
  */
-import type { Channel, Factor } from '../factors/factor.ts';
+import type { Channel, Judge } from '../factors/factor.ts';
 import type { Enrolment, Identity, Instant, PendingLogin } from '../gate/types.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, endingOf } from './accounts.ts';
 import type { Way } from './ceremonies.ts';
+import { RECOVERY_WAY } from './recovery.ts';
 
 /** An enrolment that can be asked, with the factor that asks. */
 export interface Chosen {
-  readonly factor: Factor;
+  readonly factor: Judge;
   readonly enrolment: Enrolment;
   /** The person's other enrolments of this factor: where one has several, any of them answers. */
   readonly others: readonly Enrolment[];
   readonly user: UserRecord;
 }
 
-/** In the order in which to offer them: what last succeeded, then strongest first. */
+/** In the order in which to offer them: what last succeeded, then strongest first, and a recovery code last. */
 export async function waysOf(parts: CeremonyParts, login: PendingLogin): Promise<readonly Chosen[]> {
   const ways = await possible(parts, login.identity);
   const used = new Map<Chosen, Instant>();
   for (const way of ways) used.set(way, await lastUse(parts, way));
-  return ways.toSorted((a, b) => (used.get(b) ?? 0) - (used.get(a) ?? 0));
+  const sorted = ways.toSorted((a, b) => (used.get(b) ?? 0) - (used.get(a) ?? 0));
+  return [...sorted, ...(await recovery(parts, login.identity))];
 }
 
 /** The named way, among those of this login. */
 export async function chooseWay(parts: CeremonyParts, login: PendingLogin, id: string): Promise<Chosen | undefined> {
-  return (await possible(parts, login.identity)).find(({ enrolment }) => enrolment.id === id);
+  const ways = id === RECOVERY_WAY ? recovery(parts, login.identity) : possible(parts, login.identity);
+  return (await ways).find(({ enrolment }) => enrolment.id === id);
+}
+
+/** Whether a way that was asked is still one, by the account as it is now. @param answered id of the enrolment that was proved */
+export function isStillThere(parts: CeremonyParts, chosen: Chosen, user: UserRecord, answered: string): boolean {
+  if (chosen.factor.id === 'recovery') return parts.recovery() !== undefined && user.enrolments.length > 0;
+  return parts.factor(chosen.factor.id) !== undefined && user.enrolments.some(({ id }) => id === answered);
 }
 
 /** What the page learns of a way. */
@@ -51,6 +60,16 @@ async function possible(parts: CeremonyParts, identity: Identity): Promise<Chose
     const [enrolment, ...others] = user.enrolments.filter((candidate) => candidate.factor === factor.id);
     return enrolment === undefined ? [] : [{ factor, enrolment, others, user }];
   });
+}
+
+/** Only beside a factor: codes alone are none, so that nobody is asked who has nothing else (attack 15). */
+async function recovery(parts: CeremonyParts, identity: Identity): Promise<readonly Chosen[]> {
+  const factor = parts.recovery();
+  const user = await parts.store.users.get(identity);
+  const { codes, madeAt } = user?.recovery ?? { codes: [], madeAt: 0 };
+  if (factor === undefined || user === undefined || user.enrolments.length === 0 || codes.length === 0) return [];
+  const enrolment = { id: RECOVERY_WAY, factor: factor.id, data: codes, createdAt: madeAt };
+  return [{ factor, enrolment, others: [], user }];
 }
 
 async function lastUse(parts: CeremonyParts, { enrolment, others }: Chosen): Promise<Instant> {

@@ -2,7 +2,7 @@
  * What a factor is to the rest of the gateway. To add one: a folder here, a line in registry.ts, a variant in the config
  * schema, tests. A factor never counts guesses, never sees a session and never decides what a proof is worth.
  */
-import type { ClientFacts, Enrolment, FactorId, Identity, Instant, Json, Phone } from '../gate/types.ts';
+import type { ClientFacts, Enrolment, FactorId, Identity, Instant, Json, Phone, RecoveryCode } from '../gate/types.ts';
 
 /** Ways in which a question reaches a person who asked for it. */
 export const CHANNELS = ['sms', 'call', 'whatsapp', 'email', 'push'] as const;
@@ -17,8 +17,8 @@ export interface Person {
 
 export type Purpose = 'login' | 'step-up' | 'enrol';
 
-/** What an answer looks like: digits that a person reads somewhere, or what a browser makes of a key (WebAuthn, JSON). */
-export type AnswerKind = 'digits' | 'assertion';
+/** What an answer looks like: digits that a person reads somewhere, a code on paper, or what a browser makes of a key (JSON). */
+export type AnswerKind = 'digits' | 'recovery-code' | 'assertion';
 
 /** What one check is about. Made by the ceremony from the session, never from a request (I4). */
 export interface Asked {
@@ -35,7 +35,8 @@ export interface Asked {
   readonly now: Instant;
 }
 
-export interface Factor {
+/** What asks at the prompt, and judges what is answered. */
+export interface Judge {
   readonly id: FactorId;
   /** The outside service that gets data, as people should read it ("Authy, a service of Twilio"); absent when local. */
   readonly provider?: string;
@@ -44,15 +45,26 @@ export interface Factor {
   readonly digits: { readonly min: number; readonly max: number };
   /** Ways in which a question can be sent on request; empty when the person's own device makes the code. */
   readonly channels: readonly Channel[];
-  /** What must be known of a person before an enrolment can begin. */
-  readonly needs: 'nothing' | 'phone' | 'email';
-  /** Whether a person may have several; otherwise a new one replaces the old one. */
-  readonly several: boolean;
   /**
    * Whether answers need the state of an open question, and what uses it up: one right answer (`success`) or any answer
    * (`answer`). `none`: the caller keeps nothing (codes of an app, codes that a provider judges).
    */
   readonly singleUse: 'none' | 'success' | 'answer';
+  /** @param answer of the right shape for its kind, at most 12 kB; checked before it comes here. */
+  verify(asked: Asked, answer: string): Promise<Verification>;
+  /** Sends a code or a request. `insist`: the person asked for a message although an app is registered. Never retried. */
+  send(asked: Asked, channel: Channel, insist: boolean): Promise<Sending>;
+  /** Makes the question that the page shows (WebAuthn options); only where `answer` is `assertion`. */
+  open?(asked: Asked): Promise<Opened>;
+  /** How a request in an app stands; only where `channels` has `push`. Asked with the state that `send` gave. */
+  look?(asked: Asked): Promise<Look>;
+}
+
+export interface Factor extends Judge {
+  /** What must be known of a person before an enrolment can begin. */
+  readonly needs: 'nothing' | 'phone' | 'email';
+  /** Whether a person may have several; otherwise a new one replaces the old one. */
+  readonly several: boolean;
   /** What `begin` would send to the provider, for the page that asks before it does; empty when local. */
   discloses(person: Person): readonly Disclosure[];
   /**
@@ -62,20 +74,23 @@ export interface Factor {
   begin(person: Person, now: Instant): Promise<Begun>;
   /** What the enrolment page shows, again after a reload, as long as the enrolment is a draft. */
   instructions(enrolment: Enrolment, person: Person): Promise<Instructions>;
-  /** @param answer digits only, of a length within `digits`, or a text of at most 12 kB; checked before it comes here. */
-  verify(asked: Asked, answer: string): Promise<Verification>;
-  /** Sends a code or a request. `insist`: the person asked for a message although an app is registered. Never retried. */
-  send(asked: Asked, channel: Channel, insist: boolean): Promise<Sending>;
-  /** Makes the question that the page shows (WebAuthn options); only where `answer` is `assertion`. */
-  open?(asked: Asked): Promise<Opened>;
-  /** How a request in an app stands; only where `channels` has `push`. Asked with the state that `send` gave. */
-  look?(asked: Asked): Promise<Look>;
   /** Tells the provider that the enrolment ended. Best effort: ours is gone whatever it answers. */
   remove(enrolment: Enrolment): Promise<void>;
   /** Whether the provider takes our key and our account, for the admin page; absent when local. Names no person. */
   checkKey?(): Promise<KeyCheck>;
   /** Ends connections; calls under way are waited for, within their time limit. */
   close?(): Promise<void>;
+}
+
+/** Codes on paper. Nobody enrols them by themselves: they come with the first factor, and stand in for a lost one. */
+export interface RecoveryCodes extends Judge {
+  make(identity: Identity): Promise<MadeCodes>;
+}
+
+/** `shown` is for the one page that shows them; `kept` is all that is stored. */
+export interface MadeCodes {
+  readonly shown: readonly string[];
+  readonly kept: readonly RecoveryCode[];
 }
 
 /** `shown` goes to the page and is no secret; `state` stays here until the answer. */
@@ -137,8 +152,15 @@ export type Verification =
   /**
    * `step`: must be higher than every one before it (a time step of RFC 6238, a signature counter of WebAuthn). `data`:
    * replaces the draft's own, at enrolment only. `enrolment`: the id of which one answered, when it was one of the others.
+   * `spends`: the hash of the recovery code that must be used up with this.
    */
-  | { readonly ok: true; readonly step?: number; readonly data?: Json; readonly enrolment?: string }
+  | {
+      readonly ok: true;
+      readonly step?: number;
+      readonly data?: Json;
+      readonly enrolment?: string;
+      readonly spends?: string;
+    }
   | { readonly ok: false; readonly reason: 'wrong' | 'replayed' | 'expired' | 'superseded' | ProviderTrouble };
 
 export type Sending =

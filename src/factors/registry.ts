@@ -7,7 +7,8 @@ import type { FactorId } from '../gate/types.ts';
 import { type AuthyNeeds, createAuthy } from './authy/authy.ts';
 import type { AuthyOptions } from './authy/options.ts';
 import { createEmail } from './email/email.ts';
-import type { Factor, FactorLog, Mailer } from './factor.ts';
+import type { Factor, FactorLog, Mailer, RecoveryCodes } from './factor.ts';
+import { createRecovery, type RecoveryOptions } from './recovery/recovery.ts';
 import { createTotp, type RandomBytes, type TotpOptions } from './totp/totp.ts';
 
 export interface FactorsOptions {
@@ -15,6 +16,7 @@ export interface FactorsOptions {
   readonly authy?: AuthyOptions;
   /** Needs a mailer too. */
   readonly email?: { readonly codes: boolean };
+  readonly recovery?: RecoveryOptions;
 }
 
 export interface FactorsNeeds {
@@ -36,6 +38,8 @@ export interface Factors {
   get(id: FactorId): Factor | undefined;
   /** In the order in which people should be offered them: strongest first. */
   list(): readonly Factor[];
+  /** Recovery codes, if they are on. They are in no list: nobody has them alone. */
+  readonly recovery?: RecoveryCodes;
   /** Ends all connections to providers; calls under way are waited for, within their time limit. */
   close(): Promise<void>;
 }
@@ -47,7 +51,9 @@ export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Fact
   const { mailer } = needs;
   const email = options.email?.codes !== true || mailer === undefined ? undefined : createEmail({ ...needs, mailer });
   const factors: readonly Factor[] = [totp, authy, email].filter((factor) => factor !== undefined);
+  const recovery = options.recovery === undefined ? {} : { recovery: createRecovery(options.recovery, needs) };
   return {
+    ...recovery,
     get: (id) => factors.find((factor) => factor.id === id),
     list: () => factors,
     async close() {

@@ -35,6 +35,9 @@ export interface Enrolment {
   readonly name?: string;
 }
 
+/** A recovery code as it is kept: by what it is found, and a password hash of it. Never the code. */
+export type RecoveryCode = { readonly index: string; readonly salt: string; readonly hash: string };
+
 /** What is known of the browser behind a login. Shown to the person, believed by nobody. */
 export interface ClientFacts {
   readonly address: string;

@@ -8,11 +8,12 @@ export type IsRecord<T> = (key: string, value: unknown) => value is T;
 
 export function isUserRecord(key: string, value: unknown): value is UserRecord {
   if (!isObject(value) || value['identity'] !== key || typeof value['factorVersion'] !== 'number') return false;
-  const { enrolments, draft, phone } = value;
+  const { enrolments, draft, phone, recovery } = value;
   if (!Array.isArray(enrolments) || !enrolments.every(isEnrolment)) return false;
   if (draft !== undefined && !(isObject(draft) && isEnrolment(draft['enrolment']) && isNumber(draft['expiresAt']))) {
     return false;
   }
+  if (recovery !== undefined && !isRecovery(recovery)) return false;
   return phone === undefined || (isObject(phone) && typeof phone['e164'] === 'string');
 }
 
@@ -33,6 +34,13 @@ export function isObject(value: unknown): value is { readonly [key: string]: unk
 function isEnrolment(value: unknown): boolean {
   if (!isObject(value) || typeof value['id'] !== 'string' || typeof value['factor'] !== 'string') return false;
   return value['data'] !== undefined && isNumber(value['createdAt']);
+}
+
+function isRecovery(value: unknown): boolean {
+  if (!isObject(value) || !isNumber(value['madeAt']) || !Array.isArray(value['codes'])) return false;
+  return value['codes'].every(
+    (code) => isObject(code) && [code['index'], code['salt'], code['hash']].every((part) => typeof part === 'string'),
+  );
 }
 
 function isNumber(value: unknown): boolean {

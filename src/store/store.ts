@@ -5,7 +5,7 @@
  */
 
 import type { Session } from '../gate/session.ts';
-import type { ClientFacts, Enrolment, Identity, Instant, Json, Phone } from '../gate/types.ts';
+import type { ClientFacts, Enrolment, Identity, Instant, Json, Phone, RecoveryCode } from '../gate/types.ts';
 
 /** What a change function decides. `write` absent: nothing is written. `null`: the record is removed. */
 export interface Change<T, R> {
@@ -79,6 +79,8 @@ export interface UserRecord {
   readonly enrolments: readonly Enrolment[];
   /** A factor that was begun and still waits for its first right code. */
   readonly draft?: Draft;
+  /** What is left of the recovery codes. They are no factor: nobody has them without one. */
+  readonly recovery?: { readonly codes: readonly RecoveryCode[]; readonly madeAt: Instant };
   /** Rises with each change of factors; sessions that hold an older one are asked again. */
   readonly factorVersion: number;
 }

@@ -11,18 +11,21 @@ import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
 import { disclosureText, enrolledText, LEVELS, noticeText, TITLES } from './texts.ts';
 import { dayOf, timeOf } from './times.ts';
-import type { AvailableView, EnrolledView, PhoneView } from './views.ts';
+import type { AccountView, AvailableView, EnrolledView, PhoneView } from './views.ts';
 import { WORDS } from './words/words.ts';
 
 /** Longest number that goes back into the field after an error; ceremonies look at no more either. */
 const LONGEST_TYPED = 100;
+
+/** Pages that ask for a fresh proof with a button of their own. */
+const PROVED: Readonly<Record<string, string>> = { admin: '/admin', recovery: '/recovery' };
 
 export function accountPages(routes: Routes, screen: Screen): void {
   routes.get('/account', (ctx) => showAccount(ctx, screen));
   routes.post('/account/phone', ['country', 'number'], (ctx, form) => savePhone(ctx, form, screen));
   routes.post('/proof', ['for'], async (ctx, form) => {
     if (person(ctx, screen) === undefined) return;
-    await screen.askProof(ctx, backTo(screen, form.get('for') === 'admin' ? '/admin' : '/account'));
+    await screen.askProof(ctx, backTo(screen, PROVED[form.get('for') ?? ''] ?? '/account'));
   });
 }
 
@@ -51,6 +54,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       needsProof: account.needsProof,
       grace: graceView(account.mayWaitUntil, screen.now),
       phone: phoneView(account, notice, screen),
+      recovery: recoveryView(account),
       isAdministrator: administration.isAdministrator(session),
     },
     { title: TITLES.account, isError: error !== false },
@@ -87,6 +91,11 @@ function phoneView(account: Account, notice: Notice | undefined, screen: Screen)
     ending: saved === undefined ? '' : saved.international.slice(-2),
     saved: notice?.kind === 'phone-saved' && saved !== undefined ? saved.international : '',
   };
+}
+
+function recoveryView({ recovery }: Account): AccountView['recovery'] {
+  if (recovery === undefined) return false;
+  return { left: recovery.left, made: recovery.madeAt === undefined ? false : dayOf(recovery.madeAt) };
 }
 
 function enrolledView(one: Account['enrolled'][number], screen: Screen): EnrolledView {

@@ -7,7 +7,7 @@ import { channelOf, codeForm, insistOf } from './code-form.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { outcomeOf } from './outcomes.ts';
-import { leave, type Notice, take } from './page-memory.ts';
+import { leave, leaveWith, type Notice, take } from './page-memory.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
 import { sendText, TITLES, wayText } from './texts.ts';
@@ -52,13 +52,16 @@ export function notAsked(ctx: OwnContext, screen: Screen, session: LiveSession, 
 async function prove(ctx: OwnContext, form: Form, screen: Screen, attempts: AttemptOnce): Promise<void> {
   const { prover } = screen.options.ceremonies;
   const session = sessionOf(ctx);
+  const isStepUp = session.session.state === 'verified';
   const wayId = form.get('way') ?? '';
   const code = form.get('code') ?? '';
   const answer = await attempts.run(session, JSON.stringify([wayId, code]), () => prover.prove(session, wayId, code));
   if (answer.ok) {
     screen.setCookie(ctx, answer.issued);
-    screen.redirect(ctx, answer.returnTo);
-    return;
+    if (answer.codesLeft === undefined) return screen.redirect(ctx, answer.returnTo);
+    // Whoever needed a code on paper has lost something: the account first, where it can be replaced.
+    await leaveWith(screen.options, answer.issued.session, { kind: 'recovery-used', left: answer.codesLeft });
+    return screen.redirect(ctx, isStepUp ? answer.returnTo : screen.path('/account'));
   }
   if (answer.code === 'session-gone') return notAsked(ctx, screen, session, answer);
   if (isEnd(answer)) return screen.end(ctx, answer);
@@ -97,10 +100,11 @@ async function send(ctx: OwnContext, form: Form, screen: Screen): Promise<void> 
 export function otherWays(screen: Screen, prompt: Prompt, way: Way): readonly LinkView[] {
   return prompt.ways
     .filter((other) => other.id !== way.id)
-    .map((other) => ({
-      href: `${screen.path('/challenge')}?way=${encodeURIComponent(other.id)}`,
-      text: wayText(other),
-    }));
+    .map((other) => ({ href: promptPath(screen, other.id), text: wayText(other) }));
+}
+
+function promptPath(screen: Screen, way: string): string {
+  return `${screen.path('/challenge')}?way=${encodeURIComponent(way)}`;
 }
 
 function render(
@@ -114,8 +118,10 @@ function render(
   const { now } = screen;
   const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, way.factor);
   const form = codeForm(ctx, screen, way, way.id, notice, error);
-  const sent = form.dispatch === false ? TITLES.challenge : form.dispatch.heading;
+  const title = way.answer === 'recovery-code' ? TITLES.recoveryCode : TITLES.challenge;
+  const sent = form.dispatch === false ? title : form.dispatch.heading;
   const heading = prompt.isStepUp ? TITLES.stepUp : sent;
+  const paper = prompt.ways.find((other) => other.id !== way.id && other.answer === 'recovery-code');
   const view = {
     ...form,
     heading,
@@ -123,6 +129,7 @@ function render(
     way: way.id,
     others: otherWays(screen, prompt, way),
     push: way.channels.includes('push') ? sendText('push', undefined) : '',
+    recoveryPath: paper === undefined ? '' : promptPath(screen, paper.id),
     expiresAt: timeOf(prompt.expiresAt, now),
     expiresIn: secondsUntil(prompt.expiresAt, now),
     pausedUntil: prompt.pausedUntil === undefined ? (false as const) : timeOf(prompt.pausedUntil, now),

@@ -19,6 +19,7 @@ import { logoutPages } from './logout.ts';
 import type { WebOptions } from './options.ts';
 import { pageMemory } from './page-memory.ts';
 import { pushPages } from './push.ts';
+import { recoveryPages } from './recovery.ts';
 import { createRefuse } from './refuse.ts';
 import { removePages } from './remove.ts';
 import { createRender } from './render.ts';
@@ -46,6 +47,7 @@ export function createWeb(options: WebOptions): Web {
     gracePages,
     enrolPages,
     removePages,
+    recoveryPages,
     adminPages,
     userPages,
     logoutPages,

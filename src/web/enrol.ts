@@ -4,6 +4,7 @@
  */
 import type { Available, DraftView } from '../ceremonies/ceremonies.ts';
 import type { Refusal } from '../ceremonies/outcomes.ts';
+import { identityOf } from '../gate/session.ts';
 import type { FactorId } from '../gate/types.ts';
 import { channelOf, codeForm, insistOf } from './code-form.ts';
 import { type OwnContext, sessionOf } from './context.ts';
@@ -11,6 +12,7 @@ import type { Form } from './form.ts';
 import { outcomeOf } from './outcomes.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
+import { codesView } from './recovery.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
 import { disclosureText, TITLES } from './texts.ts';
@@ -100,7 +102,13 @@ async function confirm(ctx: OwnContext, form: Form, screen: Screen, factor: Fact
   const confirmed = await enroller.confirm(session, form.get('code') ?? '');
   if (confirmed.ok) {
     screen.clearCookie(ctx);
-    screen.show(ctx, 'enrol-done', { name: WORDS[confirmed.factor].name }, { title: TITLES.done });
+    const { name, noun } = WORDS[confirmed.factor];
+    const identity = identityOf(session.session);
+    const codes =
+      confirmed.codes === undefined || identity === undefined
+        ? (false as const)
+        : codesView(screen, identity, confirmed.codes, screen.options.site().loginPage);
+    screen.show(ctx, 'enrol-done', { name, noun, codes }, { title: TITLES.done });
     return;
   }
   if (confirmed.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, `/enrol/${factor}/confirm`));

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { RefusalCode } from '../ceremonies/outcomes.ts';
 import { CHANNELS } from '../factors/factor.ts';
 import { FACTOR_IDS, type Json } from '../gate/types.ts';
+import type { LiveSession } from '../session/live.ts';
 import type { OwnContext, OwnMiddleware } from './context.ts';
 import type { WebOptions } from './options.ts';
 import { REFUSALS } from './outcomes.ts';
@@ -113,6 +114,16 @@ export async function leave(ctx: OwnContext, next: Notice, sent?: Dispatch): Pro
   page.notice = next;
   if (sent !== undefined) page.dispatch = sent;
   await page.manuallyCommit();
+}
+
+/** The same for a session that was made just now, whose id the browser has with this answer. */
+export async function leaveWith(
+  { sessions }: Pick<WebOptions, 'sessions'>,
+  session: LiveSession,
+  notice: Extract<Notice, { kind: 'recovery-used' }>,
+): Promise<void> {
+  sessions.setPage(session, { notice: { ...notice } });
+  await sessions.settled(session);
 }
 
 /** Takes the notice: it is shown once. */

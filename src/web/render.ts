@@ -13,6 +13,8 @@ const NAMES = [
   'enrol',
   'enrol-confirm',
   'enrol-done',
+  'recovery',
+  'recovery-codes',
   'remove',
   'admin',
   'admin-confirm',

@@ -14,6 +14,7 @@ import { WORDS } from './words/words.ts';
 /** Titles of pages, which browsers show in tabs and history. */
 export const TITLES = {
   challenge: 'Enter your security code',
+  recoveryCode: 'Enter a recovery code',
   checkPhone: 'Check your phone',
   checkMail: 'Check your e-mail',
   stepUp: 'Confirm that it is you',
@@ -24,6 +25,8 @@ export const TITLES = {
   logout: 'Sign out',
   keyRemove: 'Remove the 2FA key',
   done: 'Two-factor authentication is on',
+  recovery: 'Make new recovery codes',
+  recoveryCodes: 'Save your recovery codes',
 } as const;
 
 /** Titles of the pages that end something. */

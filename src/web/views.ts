@@ -53,6 +53,8 @@ export interface ChallengeView extends CodeFormView {
   readonly others: readonly LinkView[];
   /** Label of the button that sends a request to the app, or empty. */
   readonly push: string;
+  /** Where a recovery code can be entered, or empty. */
+  readonly recoveryPath: string;
   readonly expiresAt: ShownTime;
   readonly expiresIn: number;
   readonly pausedUntil: ShownTime | false;
@@ -114,6 +116,7 @@ export interface AccountView {
   readonly needsProof: boolean;
   readonly grace: GraceView | false;
   readonly phone: PhoneView | false;
+  readonly recovery: { readonly left: number; readonly made: ShownTime | false } | false;
   readonly isAdministrator: boolean;
 }
 
@@ -157,6 +160,27 @@ export interface EnrolConfirmView extends CodeFormView {
 
 export interface EnrolDoneView {
   readonly name: string;
+  readonly noun: string;
+  /** Made with the first factor. */
+  readonly codes: CodesView | false;
+}
+
+/** Recovery codes, on the one page that shows them. */
+export interface CodesView {
+  readonly list: readonly string[];
+  readonly identity: string;
+  readonly made: ShownTime;
+  readonly file: { readonly name: string; readonly href: string };
+  readonly next: {
+    readonly path: string;
+    readonly fields: readonly { readonly name: string; readonly value: string }[];
+  };
+}
+
+export interface RecoveryView {
+  readonly left: number;
+  readonly needsProof: boolean;
+  readonly error: ErrorView | false;
 }
 
 export interface RemoveView {
@@ -222,6 +246,8 @@ export interface Views {
   enrol: EnrolView;
   'enrol-confirm': EnrolConfirmView;
   'enrol-done': EnrolDoneView;
+  recovery: RecoveryView;
+  'recovery-codes': { readonly codes: CodesView };
   remove: RemoveView;
   admin: AdminView;
   'admin-confirm': AdminConfirmView;

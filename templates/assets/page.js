@@ -45,7 +45,9 @@ for (const button of document.querySelectorAll('[data-copy]')) {
   if (!navigator.clipboard) continue;
   button.hidden = false;
   button.addEventListener('click', async () => {
-    const text = document.getElementById(button.dataset.copy).textContent.replace(/\s/g, '');
+    const source = document.getElementById(button.dataset.copy);
+    const lines = source.matches('ol') ? [...source.children] : [source];
+    const text = lines.map((line) => line.textContent.replace(/\s/g, '')).join('\n');
     try {
       await navigator.clipboard.writeText(text);
     } catch {
@@ -54,6 +56,19 @@ for (const button of document.querySelectorAll('[data-copy]')) {
     const status = document.querySelector('[data-copied]');
     status.textContent = status.dataset.copied;
     button.textContent = 'Copied';
+  });
+}
+
+for (const button of document.querySelectorAll('[data-print]')) {
+  button.hidden = false;
+  button.addEventListener('click', () => print());
+}
+
+// What is shown once is not left by accident.
+const unsaved = document.querySelector('form[data-unsaved] [type=checkbox]');
+if (unsaved) {
+  addEventListener('beforeunload', (event) => {
+    if (!unsaved.checked) event.preventDefault();
   });
 }
 

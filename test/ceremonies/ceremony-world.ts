@@ -9,7 +9,7 @@ import { Occasions } from '../../src/ceremonies/notifying.ts';
 import { FactorProver } from '../../src/ceremonies/prover.ts';
 import { Questions } from '../../src/ceremonies/questions.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
-import type { Factor, Verification } from '../../src/factors/factor.ts';
+import type { Factor, Judge, Verification } from '../../src/factors/factor.ts';
 import { buildFactors, type Factors } from '../../src/factors/registry.ts';
 import type { PolicyFor } from '../../src/gate/policy.ts';
 import {
@@ -66,7 +66,7 @@ export class CeremonyWorld {
   /** Runs before a factor is asked, in the gap between the look and the write. */
   inTheGap: () => Promise<void> = async () => undefined;
   /** Replaces what a factor says. */
-  verdict: ((factor: Factor, enrolment: Enrolment, code: string) => Promise<Verification>) | undefined;
+  verdict: ((factor: Judge, enrolment: Enrolment, code: string) => Promise<Verification>) | undefined;
   /** Factors that are not in the registry, or stand for one that is. */
   readonly extra: Factor[] = [];
   /** Switched off by the configuration. */
@@ -113,6 +113,11 @@ export class CeremonyWorld {
       limits: () => this.limits,
       factor: (id) => factors().find((one) => one.id === id),
       factors,
+      recovery: () => {
+        const { recovery } = this.#factors;
+        if (recovery === undefined || this.off.has('recovery')) return undefined;
+        return { ...recovery, verify: this.#watchedVerify(recovery) };
+      },
       email: (identity) => identity,
       policy: (): PolicyFor => ({ level: this.level, first: { needs: 'nothing' }, ...this.policy }),
       identify: (name) => (name.trim() === '' ? undefined : (name.trim().toLowerCase() as Identity)),
@@ -135,6 +140,7 @@ export class CeremonyWorld {
         buildFactors(
           {
             totp: { issuer: 'Lucy' },
+            recovery: { codes: 4 },
             authy: { apiKey: KEY, baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com', push: true },
           },
           { clock, log: silentLog, randomBytes, mac: (label, text) => store(holder).mac(label, text), site: SITE },
@@ -200,6 +206,17 @@ export class CeremonyWorld {
     }));
   }
 
+  /** Recovery codes of somebody who has a factor. */
+  async giveCodes(identity: Identity): Promise<readonly string[]> {
+    const made = await this.#factors.recovery?.make(identity);
+    if (made === undefined) throw new Error('recovery codes are off');
+    await this.store.users.update(identity, (user) => {
+      if (user === undefined) throw new Error('nobody has codes without a factor');
+      return { write: { ...user, recovery: { codes: made.kept, madeAt: this.clock.now() } }, result: undefined };
+    });
+    return made.shown;
+  }
+
   totp(secret = SECRET): string {
     return new TOTP({ secret, digits: 6, period: 30 }).generate({ timestamp: this.clock.now() });
   }
@@ -232,11 +249,15 @@ export class CeremonyWorld {
         await this.inTheGap();
         return factor.begin(person, at);
       },
-      verify: async (asked, answer) => {
-        this.asked.push(answer);
-        await this.inTheGap();
-        return this.verdict?.(factor, asked.enrolment, answer) ?? factor.verify(asked, answer);
-      },
+      verify: this.#watchedVerify(factor),
+    };
+  }
+
+  #watchedVerify(factor: Judge): Judge['verify'] {
+    return async (asked, answer) => {
+      this.asked.push(answer);
+      await this.inTheGap();
+      return this.verdict?.(factor, asked.enrolment, answer) ?? factor.verify(asked, answer);
     };
   }
 }

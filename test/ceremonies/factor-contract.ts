@@ -137,9 +137,10 @@ export function factorContract(name: string, make: () => FactorUnderContract): v
       const bob = await login(bobs, BOB);
       const alice = await login(way);
       expect(await w.prover.prove(alice, way, await right(bob, bobs, BOB))).toMatchObject({ ok: false });
-      expect(await w.prover.prove(await login(way), bobs, await f.wrong(w, alice))).toMatchObject({
-        code: 'way-unknown',
-      });
+      if (bobs !== way) {
+        const wrong = await f.wrong(w, alice);
+        expect(await w.prover.prove(await login(way), bobs, wrong)).toMatchObject({ code: 'way-unknown' });
+      }
       if (f.isBound) {
         const [one, two] = [await login(way), await login(way)];
         expect(await w.prover.prove(two, way, await right(one, way))).toMatchObject({ ok: false });

@@ -142,7 +142,7 @@ describe('single mistakes', () => {
     ],
     [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify: verify is not available in this version$/m],
     [`${BASE}factors: { passkey: {} }\n`, /passkey is not available in this version/],
-    [`${BASE}factors: { recovery: { codes: 10 } }\n`, /recovery is not available in this version/],
+    [`${BASE}factors: { recovery: { codes: 3 } }\n`, /factors\.recovery\.codes: must be/],
     [`${BASE}factors: { sms: { url: a } }\n`, /sms is not available in this version/],
     [`${BASE}factors: { email: { from: a@b.example } }\n`, /factors\.email\.smtp: must be a text/],
     [

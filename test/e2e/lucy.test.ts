@@ -11,7 +11,7 @@ import { downloadBytes, type StandInLucy, startStandInLucy } from '../../src/dem
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { type Credentials, cookieNames, giveCode, heading, logInToLucy, setUpAuthy, setUpTotp } from './steps.ts';
+import { type Credentials, cookieNames, giveCode, heading, logInToLucy, setUpAuthy, setUpTotp, signInAgain } from './steps.ts';
 
 const API_KEY = 'key-of-the-stand-in-authy';
 
@@ -97,7 +97,7 @@ describe.skipIf(whySkipChromium() !== undefined).each(['rotate', 'keep'] as cons
       await page.getByText(lucy.secretOf(who.email)).waitFor();
 
       const app = await setUpTotp(page, gateway.origin);
-      await page.getByRole('link', { name: 'Sign in again' }).click();
+      await signInAgain(page);
       await heading(page, 'Login');
       await page.goto(at('/admin'));
       await heading(page, 'Login');
@@ -136,7 +136,7 @@ describe.skipIf(whySkipChromium() !== undefined).each(['rotate', 'keep'] as cons
         authy.requests.map(({ url }) => /\/sms\/(\d+)/.exec(url)?.[1]).find((found) => found !== undefined) ?? '';
       authy.register(id);
 
-      await page.getByRole('link', { name: 'Sign in again' }).click();
+      await signInAgain(page);
       await logInToLucy(page, who);
       await heading(page, 'Enter your security code');
       const token = authy.appToken(id);

@@ -45,6 +45,14 @@ export async function setUpTotp(page: Page, origin: string): Promise<Authenticat
   return app;
 }
 
+/** From "is on" to the login page, once the recovery codes are kept. @returns the codes */
+export async function signInAgain(page: Page): Promise<string[]> {
+  const codes = await page.locator('.codes code').allTextContents();
+  await page.getByLabel('I have saved these codes').check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  return codes;
+}
+
 /** The key as text; link and QR code must say the same. */
 export async function readSecret(page: Page): Promise<string> {
   const shown = (await page.locator('#totp-key').textContent()) ?? '';

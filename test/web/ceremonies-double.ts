@@ -22,6 +22,7 @@ import type { LiveSession } from '../../src/session/live.ts';
 import type { Sessions } from '../../src/session/sessions.ts';
 
 export const RIGHT_CODE = '246810';
+export const CODES = ['7K2M-X9QD-4TRA-HW5E', '0123-4567-89AB-CDEF'];
 const FRESH_MS = 5 * 60_000;
 const DIGITS = (factor: FactorId) => (factor === 'authy' ? { min: 6, max: 10 } : { min: 6, max: 6 });
 
@@ -43,6 +44,8 @@ export class CeremoniesDouble implements Ceremonies {
   hasPush = false;
   /** A request in the app was answered. */
   isAnswered = false;
+  recovery: Account['recovery'];
+  codesMade = 0;
   administrators = new Set<string>();
   rows: UserRow[] = [];
   pageSize = 2;
@@ -91,7 +94,7 @@ export class CeremoniesDouble implements Ceremonies {
         ways: this.enrolled.map(({ id, factor, ending }) => ({
           id,
           factor,
-          answer: 'digits' as const,
+          answer: factor === 'recovery' ? ('recovery-code' as const) : ('digits' as const),
           digits: DIGITS(factor),
           channels: factor === 'authy' ? [...(['sms', 'call'] as const), ...(this.hasPush ? PUSH : [])] : [],
           ...(ending === undefined ? {} : { ending }),
@@ -122,7 +125,8 @@ export class CeremoniesDouble implements Ceremonies {
       if (problem !== undefined) return problem;
       const proof = { loginId: login.id, identity: login.identity, factor: chosen.factor, at: this.#clock.now() };
       const issued = await this.#sessions.transition(session, { type: 'factor-proved', proof });
-      return { ok: true, issued, returnTo: login.returnTo };
+      const left = chosen.factor === 'recovery' ? { codesLeft: 3 } : {};
+      return { ok: true, issued, returnTo: login.returnTo, ...left };
     },
     look: async () => this.#refused() ?? refusal('push-waiting'),
     waiting: async () =>
@@ -161,6 +165,7 @@ export class CeremoniesDouble implements Ceremonies {
       ...(this.draftOf === undefined ? {} : { draft: this.draftOf }),
       needsProof: this.#needsProof(session),
       ...(this.mayWaitUntil === undefined ? {} : { mayWaitUntil: this.mayWaitUntil }),
+      ...(this.recovery === undefined ? {} : { recovery: this.recovery }),
     }),
     savePhone: async (session, input) => {
       if (this.#needsProof(session)) return refusal('fresh-proof-needed');
@@ -219,7 +224,15 @@ export class CeremoniesDouble implements Ceremonies {
       this.enrolled.push({ id: `new-${factor}`, factor, createdAt: this.#clock.now(), mayRemove: true });
       this.draftOf = undefined;
       await this.#sessions.end(session, 'revoked');
-      return { ok: true, factor };
+      return this.recovery === undefined ? { ok: true, factor } : { ok: true, factor, codes: CODES };
+    },
+    makeCodes: async (session) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      this.codesMade += 1;
+      this.recovery = { left: CODES.length };
+      return { ok: true, codes: CODES };
     },
     discard: async () => {
       this.draftOf = undefined;
