@@ -108,7 +108,13 @@ export class Harness {
     const factors = buildFactors(
       {
         totp: { issuer: 'Lucy' },
-        authy: { apiKey: 'test-key-of-the-stand-in', baseUrl: authy.url, timeoutMs: 1000, emailDomain: 'example.com' },
+        authy: {
+          apiKey: 'test-key-of-the-stand-in',
+          baseUrl: authy.url,
+          timeoutMs: 1000,
+          emailDomain: 'example.com',
+          push: true,
+        },
         ...options.factors,
       },
       {
