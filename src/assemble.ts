@@ -5,6 +5,7 @@ import { Administrator } from './ceremonies/administrator.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
 import { Occasions } from './ceremonies/notifying.ts';
+import { Overview } from './ceremonies/overview.ts';
 import { FactorProver } from './ceremonies/prover.ts';
 import { Questions } from './ceremonies/questions.ts';
 import type { Clock } from './clock.ts';
@@ -102,6 +103,7 @@ export function assemble(ingredients: Ingredients): Assembled {
       prover: new FactorProver(parts),
       enroller: new FactorEnroller(parts),
       administration: new Administrator(parts),
+      selfService: new Overview(parts),
     },
     sessions,
     key,

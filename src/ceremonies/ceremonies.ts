@@ -3,9 +3,10 @@
  * factor, a counter or the store by itself. Whose account it is comes from the session, never from a request (I4).
  */
 import type { AnswerKind, Channel, Disclosure, Instructions } from '../factors/factor.ts';
-import type { FactorId, Identity, Instant, Json, PolicyLevel, ReturnPath } from '../gate/types.ts';
+import type { ClientFacts, FactorId, Identity, Instant, Json, PolicyLevel, ReturnPath } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued } from '../session/sessions.ts';
+import type { Happening, Occasion } from './notifying.ts';
 import type { Refusal } from './outcomes.ts';
 
 /** One way to answer the prompt: a factor that this identity has and that is on now. */
@@ -162,6 +163,31 @@ export interface Enroller {
   remove(session: LiveSession, enrolment: string): Promise<{ readonly ok: true } | Refusal>;
 }
 
+export type { Happening, Occasion };
+
+/** One of the places where a person is signed in. */
+export interface OwnSession {
+  /** Harmless in a form: it is looked up among the person's own. */
+  readonly id: string;
+  readonly isThis: boolean;
+  /** False for a login that owes its factor. */
+  readonly isVerified: boolean;
+  readonly signedInAt: Instant;
+  readonly seenAt: Instant;
+  readonly from?: ClientFacts;
+}
+
+/** For verified sessions; all others see nothing and end nothing. */
+export interface SelfService {
+  /** This one first, then the one that was seen last. */
+  sessions(session: LiveSession): Promise<readonly OwnSession[]>;
+  /** Newest first. */
+  events(session: LiveSession): Promise<readonly Occasion[]>;
+  /** Ends one other session of the person, here and in the application. @returns how many that were: none when it is gone. */
+  endSession(session: LiveSession, id: string): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
+  endOthers(session: LiveSession): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
+}
+
 export interface UserRow {
   readonly identity: Identity;
   readonly factors: readonly FactorId[];
@@ -194,4 +220,5 @@ export interface Ceremonies {
   readonly prover: Prover;
   readonly enroller: Enroller;
   readonly administration: Administration;
+  readonly selfService: SelfService;
 }

@@ -2,6 +2,7 @@
 import type { Account } from '../ceremonies/ceremonies.ts';
 import { countries } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
+import { eventViews, sessionViews } from './activity.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { graceView } from './grace.ts';
@@ -55,6 +56,8 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       grace: graceView(account.mayWaitUntil, screen.now),
       phone: phoneView(account, notice, screen),
       recovery: recoveryView(account),
+      sessions: await sessionViews(session, screen),
+      events: await eventViews(session, screen),
       isAdministrator: administration.isAdministrator(session),
     },
     { title: TITLES.account, isError: error !== false },

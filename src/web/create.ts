@@ -6,6 +6,7 @@ import { reasonOf } from '../log.ts';
 import { SessionGone } from '../session/sessions.ts';
 import { StoreError } from '../store/store.ts';
 import { accountPages } from './account.ts';
+import { activityPages } from './activity.ts';
 import { adminPages } from './admin.ts';
 import { userPages } from './admin-users.ts';
 import { type Assets, loadAssets } from './assets.ts';
@@ -48,6 +49,7 @@ export function createWeb(options: WebOptions): Web {
     enrolPages,
     removePages,
     recoveryPages,
+    activityPages,
     adminPages,
     userPages,
     logoutPages,

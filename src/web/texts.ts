@@ -2,7 +2,7 @@
  * The catalogue: words and sentences that more than one page needs or that depend on data. What stands on one page only
  * stands in its template; refusals are in outcomes.ts and pages.ts. Texts are plain: templates escape them.
  */
-import type { Enrolled, Way } from '../ceremonies/ceremonies.ts';
+import type { Enrolled, Happening, Way } from '../ceremonies/ceremonies.ts';
 import type { RefusalCode } from '../ceremonies/outcomes.ts';
 import type { Channel, Disclosure } from '../factors/factor.ts';
 import type { FactorId } from '../gate/types.ts';
@@ -185,6 +185,32 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
       ];
     default:
       return notice satisfies never;
+  }
+}
+
+/** What happened to an account, in the list of recent events. */
+export function happeningText(happening: Happening): string {
+  switch (happening.kind) {
+    case 'factor-added':
+      return `${WORDS[happening.factor].name} was set up.`;
+    case 'factor-removed':
+      return `${WORDS[happening.factor].name} was removed.`;
+    case 'number-changed':
+      return 'The phone number was changed.';
+    case 'reset-by-administrator':
+      return 'An administrator reset two-factor authentication.';
+    case 'push-denied':
+      return 'A sign-in was denied in the app.';
+    case 'recovery-made':
+      return 'New recovery codes were made.';
+    case 'recovery-used':
+      return `A recovery code was used; ${happening.left} left.`;
+    case 'signed-in-after-failures': {
+      const { failures } = happening;
+      return `Signed in after ${failures === 1 ? '1 wrong code' : `${failures} wrong codes`}.`;
+    }
+    default:
+      return happening satisfies never;
   }
 }
 

@@ -117,6 +117,8 @@ export interface AccountView {
   readonly grace: GraceView | false;
   readonly phone: PhoneView | false;
   readonly recovery: { readonly left: number; readonly made: ShownTime | false } | false;
+  readonly sessions: readonly SessionView[];
+  readonly events: readonly EventView[];
   readonly isAdministrator: boolean;
 }
 
@@ -175,6 +177,23 @@ export interface CodesView {
     readonly path: string;
     readonly fields: readonly { readonly name: string; readonly value: string }[];
   };
+}
+
+export interface SessionView {
+  readonly id: string;
+  readonly isThis: boolean;
+  readonly isVerified: boolean;
+  readonly browser: string;
+  readonly address: string;
+  readonly signedIn: ShownTime;
+  readonly seen: ShownTime;
+}
+
+export interface EventView {
+  readonly text: string;
+  readonly at: ShownTime;
+  /** Browser and address, or empty. */
+  readonly by: string;
 }
 
 export interface RecoveryView {

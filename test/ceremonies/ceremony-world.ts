@@ -6,6 +6,7 @@ import { Administrator } from '../../src/ceremonies/administrator.ts';
 import { Counters } from '../../src/ceremonies/counters.ts';
 import { FactorEnroller } from '../../src/ceremonies/enroller.ts';
 import { Occasions } from '../../src/ceremonies/notifying.ts';
+import { Overview } from '../../src/ceremonies/overview.ts';
 import { FactorProver } from '../../src/ceremonies/prover.ts';
 import { Questions } from '../../src/ceremonies/questions.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
@@ -48,6 +49,7 @@ export class CeremonyWorld {
   prover: FactorProver;
   readonly enroller: FactorEnroller;
   readonly admin: Administrator;
+  readonly overview: Overview;
   /** Codes that came as far as a factor. */
   readonly asked: string[] = [];
   level: PolicyLevel = 'optional';
@@ -126,6 +128,7 @@ export class CeremonyWorld {
     this.prover = new FactorProver(this.#parts);
     this.enroller = new FactorEnroller(this.#parts);
     this.admin = new Administrator(this.#parts);
+    this.overview = new Overview(this.#parts);
   }
 
   static async start(storeOf: (clock: TestClock) => Store = memoryStore): Promise<CeremonyWorld> {

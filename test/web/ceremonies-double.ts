@@ -9,7 +9,9 @@ import type {
   DraftView,
   Enrolled,
   Enroller,
+  Occasion,
   Prover,
+  SelfService,
   UserRow,
 } from '../../src/ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../../src/ceremonies/outcomes.ts';
@@ -46,6 +48,8 @@ export class CeremoniesDouble implements Ceremonies {
   isAnswered = false;
   recovery: Account['recovery'];
   codesMade = 0;
+  events: Occasion[] = [];
+  readonly signedOut: string[] = [];
   administrators = new Set<string>();
   rows: UserRow[] = [];
   pageSize = 2;
@@ -81,6 +85,29 @@ export class CeremoniesDouble implements Ceremonies {
     if (text.length > digits.max) return refusal('code-too-long', { digits });
     return text === RIGHT_CODE ? undefined : refusal('code-wrong', { left: 2, wrongInARow: 2 });
   }
+
+  readonly selfService: SelfService = {
+    sessions: async (session) =>
+      (await this.#sessions.of(identityOf(session.session) ?? ('' as Identity))).map((one) => ({
+        id: one.key,
+        isThis: one.key === session.key,
+        isVerified: one.session.state === 'verified',
+        signedInAt: one.record.createdAt,
+        seenAt: one.seenAt,
+        ...(one.record.from === undefined ? {} : { from: one.record.from }),
+      })),
+    events: async () => this.events,
+    endSession: async (session, id) => {
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      this.signedOut.push(id);
+      return { ok: true, count: 1 };
+    },
+    endOthers: async (session) => {
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      this.signedOut.push('others');
+      return { ok: true, count: 2 };
+    },
+  };
 
   readonly prover: Prover = {
     prompt: async (session) => {
