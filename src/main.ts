@@ -9,6 +9,7 @@ import { createLog } from './log.ts';
 import { formatProblems } from './profiles/problem.ts';
 import { StartError, startGateway } from './start.ts';
 import { copyConfigured } from './store-copy.ts';
+import { ticketFor } from './ticket.ts';
 import { startWorkers } from './workers.ts';
 
 /** 1: the configuration is wrong. 3: it is right, but the gateway cannot run. 2 is commander's for wrong usage. */
@@ -78,6 +79,23 @@ program
         tell: (line) => void process.stderr.write(`${line}\n`),
       });
       if (!isWhole) process.exitCode = EXIT.failed;
+    } catch (error) {
+      fail(error);
+    }
+  });
+
+program
+  .command('ticket')
+  .description('make a ticket with which a person may set up the first method of an account')
+  .argument('<account>', 'name of the account, as the application has it')
+  .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+  .action(async (account: string, options: { config: string }) => {
+    try {
+      const made = await ticketFor({ account, configPath: options.config, env: process.env, clock: systemClock });
+      const { identity, isNeeded, ticket, until } = made;
+      process.stdout.write(`${ticket}\n`);
+      process.stderr.write(`For ${identity}, good until ${new Date(until).toISOString()}, works once.\n`);
+      if (!isNeeded) process.stderr.write('Nobody needs a ticket: policy.firstEnrolment.needs is "nothing".\n');
     } catch (error) {
       fail(error);
     }

@@ -7,7 +7,7 @@ import { revealed } from './config/secret.ts';
 import { buildFactors } from './factors/registry.ts';
 import type { Log } from './log.ts';
 import { createMailer } from './mail/smtp.ts';
-import { parseNetwork } from './request/client.ts';
+import { isInside, parseNetwork } from './request/client.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -26,6 +26,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
   const { service } = config.branding;
   const { email } = config.factors;
   const mailer = email === undefined ? undefined : createMailer(revealed(email), { ...needs, service });
+  const freeNetworks = config.policy.firstEnrolment.withoutTicketFrom.map(parseNetwork);
   return {
     profile,
     publicUrl,
@@ -52,6 +53,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       pendingMs: sessions.pending,
       stepUpMs: sessions.stepUp,
       draftMs: DRAFT_MS,
+      ticketMs: config.policy.firstEnrolment.ticketLife,
     },
     factors: buildFactors(revealed(config.factors), {
       ...needs,
@@ -66,9 +68,10 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       loginPage: profile.loginPage,
       contact: config.support.contact,
       defaultCountry: config.branding.country,
+      usesTickets: config.policy.firstEnrolment.needs === 'ticket',
       usesProvider: config.factors.authy !== undefined,
     },
-    policy: policyOf(config.policy, profile.identify),
+    policy: policyOf(config.policy, profile.identify, (address) => isInside(address, freeNetworks)),
     // Only a name that the application itself gave (I3) is somebody's address; what was typed at the login is not.
     email: (identity) => (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
     isAdmin: adminsOf(config.admins, profile.identify),

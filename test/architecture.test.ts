@@ -157,6 +157,7 @@ const COMPOSERS = new Set([
   'management.ts',
   'start.ts',
   'store-copy.ts',
+  'ticket.ts',
   'main.ts',
   'cli',
   'demo',

@@ -20,6 +20,7 @@ export async function accountOf(
   const enrolments = user?.enrolments ?? [];
   const owes = session.session.state === 'enrolling';
   const mayWait = owes ? mayWaitUntil(policy, enrolments.length > 0, parts.clock.now()) : undefined;
+  const may = mayChange(parts, session, user);
   const enrolled: Enrolled[] = [];
   for (const enrolment of enrolments) {
     const lastUsedAt = await parts.counters.lastUse(enrolment.id);
@@ -48,7 +49,8 @@ export async function accountOf(
     level,
     enrolled,
     available,
-    needsProof: mayChange(parts, session, user) === 'fresh-proof-needed',
+    needsProof: may === 'fresh-proof-needed',
+    needsTicket: may === 'ticket-needed',
     ...(mayWait === undefined ? {} : { mayWaitUntil: mayWait }),
     ...(user?.phone === undefined ? {} : { phone: formatPhone(user.phone) }),
     ...(parts.recovery() === undefined || enrolments.length === 0 ? {} : { recovery: codesOf(user) }),

@@ -25,6 +25,8 @@ export interface CeremonyLimits {
   readonly stepUpMs: number;
   /** How long a begun enrolment waits for its first code, in ms. */
   readonly draftMs: number;
+  /** How long an enrolment ticket is good, in ms. */
+  readonly ticketMs: number;
 }
 
 /** Everything a ceremony works with. Functions are read at each use, because a reload may change what they say. */

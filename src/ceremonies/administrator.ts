@@ -8,6 +8,7 @@ import type { Administration, UserRow } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { withoutCodes } from './recovery.ts';
+import { makeTicket } from './tickets.ts';
 
 const PAGE_SIZE = 25;
 const LONGEST_REASON = 500;
@@ -50,10 +51,12 @@ export class Administrator implements Administration {
         this.#parts.clock.now(),
         this.#parts.limits().guesses,
       );
+      const policy = this.#parts.policy(user.identity);
       rows.push({
         identity: user.identity,
         factors: user.enrolments.map((enrolment) => enrolment.factor),
-        level: this.#parts.policy(user.identity).level,
+        level: policy.level,
+        needsTicket: user.enrolments.length === 0 && policy.first.needs === 'ticket',
         sessions: counts.get(user.identity) ?? 0,
         lock: lock.lock,
         ...(lock.until === undefined ? {} : { pausedUntil: lock.until }),
@@ -67,9 +70,14 @@ export class Administrator implements Administration {
     if (!target.ok) return target;
     const removed = await this.#parts.store.users.update(target.identity, (user) => {
       if (user === undefined) return { result: [] };
-      const { draft: _draft, ...rest } = withoutCodes(user);
+      const { draft: _draft, ticket: _ticket, ...rest } = withoutCodes(user);
       return {
-        write: { ...rest, enrolments: [], factorVersion: user.factorVersion + 1 },
+        write: {
+          ...rest,
+          enrolments: [],
+          ticketsAfter: this.#parts.clock.now(),
+          factorVersion: user.factorVersion + 1,
+        },
         result: user.enrolments,
       };
     });
@@ -78,6 +86,20 @@ export class Administrator implements Administration {
     await this.#parts.notify.tell(target.identity, { kind: 'reset-by-administrator' });
     this.#note(session, 'admin_factors_reset', target.identity, reason);
     return DONE;
+  }
+
+  async makeTicket(session: LiveSession, name: string, reason: string): ReturnType<Administration['makeTicket']> {
+    const refused = this.#mayAct(session, reason);
+    if (refused !== undefined) return refused;
+    const { clock, limits, store } = this.#parts;
+    const identity = this.#parts.identify(name);
+    if (identity === undefined) return refusal('user-unknown');
+    const user = await store.users.get(identity);
+    if ((user?.enrolments.length ?? 0) > 0) return refusal('factor-exists'); // it would open nothing
+    const now = clock.now();
+    const ticket = makeTicket((label, text) => store.mac(label, text), identity, now);
+    this.#note(session, 'admin_ticket_made', identity, reason);
+    return { ok: true, identity, ticket, until: now + limits().ticketMs };
   }
 
   async unlock(session: LiveSession, name: string, reason: string): Promise<Done | Refusal> {
@@ -105,14 +127,19 @@ export class Administrator implements Administration {
     name: string,
     reason: string,
   ): Promise<{ readonly ok: true; readonly identity: Identity } | Refusal> {
+    const refused = this.#mayAct(session, reason);
+    if (refused !== undefined) return refused;
+    const identity = this.#parts.identify(name);
+    const user = identity === undefined ? undefined : await this.#parts.store.users.get(identity);
+    return identity === undefined || user === undefined ? refusal('user-unknown') : { ok: true, identity };
+  }
+
+  #mayAct(session: LiveSession, reason: string): Refusal | undefined {
     if (!this.isAdministrator(session)) return refusal('not-an-administrator');
     if (!provedWithin(session.session, this.#parts.clock.now(), this.#parts.limits().stepUpMs)) {
       return refusal('fresh-proof-needed');
     }
-    if (reason.trim() === '') return refusal('reason-missing');
-    const identity = this.#parts.identify(name);
-    const user = identity === undefined ? undefined : await this.#parts.store.users.get(identity);
-    return identity === undefined || user === undefined ? refusal('user-unknown') : { ok: true, identity };
+    return reason.trim() === '' ? refusal('reason-missing') : undefined;
   }
 
   async #sessionCounts(): Promise<Map<Identity, number>> {

@@ -89,6 +89,8 @@ export interface Account {
   readonly enrolled: readonly Enrolled[];
   /** Factors that are on and could be added now. */
   readonly available: readonly Available[];
+  /** Nothing can be set up before a ticket was shown; see {@link Enroller.showTicket}. */
+  readonly needsTicket: boolean;
   /** The first method is demanded but may be put off until then; see {@link Enroller.postpone}. */
   readonly mayWaitUntil?: Instant;
   /** What is left of the recovery codes; absent when they are off, or nothing is enrolled that they could stand in for. */
@@ -153,6 +155,11 @@ export interface Enroller {
   confirm(session: LiveSession, answer: unknown, name?: string): Promise<Confirmed | Refusal>;
   discard(session: LiveSession): Promise<void>;
   /**
+   * Takes an enrolment ticket: from then on this session, and no other, may set up the first method. It is used up by that.
+   * @param typed as typed; at most 100 characters are looked at
+   */
+  showTicket(session: LiveSession, typed: string): Promise<{ readonly ok: true } | Refusal>;
+  /**
    * “Not now”: lets somebody in who owes a first factor, as long as the policy gives them time for it. The session ends with
    * that time. The cookie must be set with `issued.id`.
    */
@@ -194,6 +201,8 @@ export interface UserRow {
   readonly level: PolicyLevel;
   readonly sessions: number;
   readonly lock: 'none' | 'paused' | 'locked';
+  /** Has no factor, and gets none without a ticket. */
+  readonly needsTicket: boolean;
   readonly pausedUntil?: Instant;
 }
 
@@ -207,6 +216,14 @@ export interface Administration {
   ): Promise<{ readonly ok: true; readonly rows: readonly UserRow[]; readonly total: number } | Refusal>;
   /** Removes all factors of an identity and ends its sessions. */
   reset(session: LiveSession, identity: string, reason: string): Promise<{ readonly ok: true } | Refusal>;
+  /** A ticket for an account without a factor, also one that nobody signed in to yet. It is told once and kept nowhere. */
+  makeTicket(
+    session: LiveSession,
+    identity: string,
+    reason: string,
+  ): Promise<
+    { readonly ok: true; readonly identity: Identity; readonly ticket: string; readonly until: Instant } | Refusal
+  >;
   /** Takes the pause or lock off. */
   unlock(session: LiveSession, identity: string, reason: string): Promise<{ readonly ok: true } | Refusal>;
   endSessions(

@@ -10,7 +10,7 @@ import type { Draft, UserRecord } from '../store/store.ts';
 import { accountOf } from './account-view.ts';
 import { type CeremonyParts, emptyUser, ownerOf, personOf, troubleCode } from './accounts.ts';
 import type { Account, Confirmed, DraftView, Enroller, Proved, Sent } from './ceremonies.ts';
-import { mayChange, postpone } from './first-method.ts';
+import { mayChange, postpone, showTicket } from './first-method.ts';
 import type { Happening } from './notifying.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
@@ -138,7 +138,7 @@ export class FactorEnroller implements Enroller {
     let codes: readonly string[] | undefined;
     const saved = await this.#change(session, (current) => {
       if (current.draft?.enrolment.id !== draft.enrolment.id) return 'draft-missing';
-      const { draft: _draft, ...rest } = current;
+      const { draft: _draft, ticket: _ticket, ...rest } = current;
       if (isFull(factor, current)) return 'too-many-of-kind';
       const kept = current.enrolments.filter((one) => !isReplaced(one));
       codes = current.recovery === undefined ? made?.shown : undefined;
@@ -146,6 +146,7 @@ export class FactorEnroller implements Enroller {
         ...rest,
         enrolments: [...kept, enrolment],
         ...(codes === undefined || made === undefined ? {} : { recovery: { codes: made.kept, madeAt: clock.now() } }),
+        ticketsAfter: clock.now(),
         factorVersion: current.factorVersion + 1,
       };
     });
@@ -208,6 +209,10 @@ export class FactorEnroller implements Enroller {
     await this.#tell(session, { kind: 'factor-removed', factor: enrolment.factor });
     await forgetAtProvider(this.#parts, [enrolment]);
     return DONE;
+  }
+
+  async showTicket(session: LiveSession, typed: string): Promise<Done | Refusal> {
+    return showTicket(this.#parts, session, typed.slice(0, LONGEST_INPUT));
   }
 
   async postpone(session: LiveSession): Promise<Proved | Refusal> {

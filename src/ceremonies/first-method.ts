@@ -6,9 +6,13 @@ import { mayChangeFactors, mayWaitUntil } from '../gate/policy.ts';
 import { provedWithin } from '../gate/session.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { UserRecord } from '../store/store.ts';
-import { type CeremonyParts, ownerOf } from './accounts.ts';
+import { type CeremonyParts, emptyUser, ownerOf } from './accounts.ts';
 import type { Proved } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
+import { readTicket } from './tickets.ts';
+
+/** Tickets that may be typed for one account: nobody guesses one, and nobody keeps the store busy trying. */
+const TICKET_BUDGET = [{ max: 20, perMs: 3_600_000 }];
 
 /** Whether this session may change the factors of its account. @param user as it is at the moment that counts */
 export function mayChange(
@@ -20,9 +24,34 @@ export function mayChange(
   const changing = {
     hasFactor: hasFactor(user),
     provedFreshly: provedWithin(session.session, now, parts.limits().stepUpMs),
-    hasTicket: false,
+    hasTicket: user?.ticket !== undefined && user.ticket.session === session.key && now < user.ticket.until,
   };
   return mayChangeFactors(parts.policy(ownerOf(session), session.record.from), changing, now);
+}
+
+/** Binds a ticket to the session that shows it. Shown again elsewhere, it moves there: whoever has it has it. */
+export async function showTicket(
+  parts: CeremonyParts,
+  session: LiveSession,
+  typed: string,
+): Promise<{ readonly ok: true } | Refusal> {
+  const { clock, counters, limits, log, sessions, store } = parts;
+  const identity = ownerOf(session);
+  const now = clock.now();
+  const budget = await counters.spend(`ticket:${identity}`, now, TICKET_BUDGET);
+  if (!budget.allowed) return refusal('guesses-paused', { until: budget.until });
+  const { ticketMs } = limits();
+  const madeAt = readTicket((label, text) => store.mac(label, text), identity, typed, now, ticketMs);
+  if (!(await sessions.stands(session))) return refusal('session-gone');
+  const shown = await store.users.update<{ readonly ok: true } | Refusal>(identity, (current) => {
+    const user = current ?? emptyUser(identity);
+    if (session.ended) return { result: refusal('session-gone') };
+    const isGood = madeAt !== undefined && madeAt > (user.ticketsAfter ?? 0) && !hasFactor(user);
+    if (!isGood) return { result: refusal('ticket-wrong') };
+    return { write: { ...user, ticket: { session: session.key, until: madeAt + ticketMs } }, result: { ok: true } };
+  });
+  log[shown.ok ? 'info' : 'warn'](shown.ok ? 'authn_ticket_accepted' : 'authn_ticket_refused', { identity });
+  return shown;
 }
 
 /** @throws SessionGone when the session changed meanwhile */

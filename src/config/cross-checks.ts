@@ -48,6 +48,23 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
   if (policy.graceUntil !== undefined && !levels.includes('required')) {
     remarks.push(warning(['policy', 'graceUntil'], 'has no effect: nobody is required to have a second factor'));
   }
+  const { firstEnrolment } = policy;
+  for (const key of ['withoutTicketFrom', 'withoutTicketUntil'] as const) {
+    const isGiven = key === 'withoutTicketFrom' ? firstEnrolment[key].length > 0 : firstEnrolment[key] !== undefined;
+    if (isGiven && firstEnrolment.needs === 'nothing') {
+      remarks.push(error(['policy', 'firstEnrolment', key], 'needs policy.firstEnrolment.needs: ticket'));
+    }
+  }
+  for (const [i, network] of firstEnrolment.withoutTicketFrom.entries()) {
+    if (network.endsWith('/0')) {
+      remarks.push(
+        warning(
+          ['policy', 'firstEnrolment', 'withoutTicketFrom', i],
+          'nobody needs a ticket: everybody is in this network',
+        ),
+      );
+    }
+  }
   if (!isAnyOn(factors)) {
     if (levels.includes('required')) {
       remarks.push(error(['policy'], 'requires a second factor, but every factor is off: nobody could sign in'));

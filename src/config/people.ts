@@ -1,5 +1,5 @@
 /** Names in the configuration, compared as the profile compares them. Decides nothing about a request. */
-import type { PolicyFor } from '../gate/policy.ts';
+import type { FirstRule, PolicyFor } from '../gate/policy.ts';
 import type { ClientFacts, Identity, PolicyLevel } from '../gate/types.ts';
 import type { Config } from './config.ts';
 
@@ -8,14 +8,25 @@ type Identify = (name: string) => Identity | undefined;
 /** What the policy says of an identity that signed in from there. */
 export type PolicyOf = (identity: Identity, from?: ClientFacts) => PolicyFor;
 
-export function policyOf(policy: Config['policy'], identify: Identify): PolicyOf {
-  const { graceUntil } = policy;
+/** @param isFree whether a first method needs no ticket for somebody who signed in from this address */
+export function policyOf(policy: Config['policy'], identify: Identify, isFree: (address: string) => boolean): PolicyOf {
+  const { firstEnrolment, graceUntil } = policy;
   const level = levelsOf(policy, identify);
-  return (identity) => ({
+  return (identity, from) => ({
     level: level(identity),
-    first: { needs: 'nothing' },
+    first: firstRule(firstEnrolment, from, isFree),
     ...(graceUntil === undefined ? {} : { graceUntil }),
   });
+}
+
+function firstRule(
+  { needs, withoutTicketFrom, withoutTicketUntil: until }: Config['policy']['firstEnrolment'],
+  from: ClientFacts | undefined,
+  isFree: (address: string) => boolean,
+): FirstRule {
+  if (withoutTicketFrom.length === 0 && until === undefined) return { needs };
+  const here = withoutTicketFrom.length === 0 || (from !== undefined && isFree(from.address));
+  return { needs, free: { here, ...(until === undefined ? {} : { until }) } };
 }
 
 /** A name as such goes first, then patterns in the order written, then the default. */

@@ -1,7 +1,27 @@
 /** The block `policy`: who is asked for a second factor. Decides nothing about a request. */
 import { z } from 'zod';
-import { instant } from './durations.ts';
+import { cidr } from '../profiles/checks.ts';
+import { duration, instant } from './durations.ts';
 import { LATER } from './later.ts';
+
+const firstEnrolment = z.strictObject({
+  needs: z
+    .enum(['nothing', 'ticket'])
+    .default('nothing')
+    .describe(
+      'nothing: whoever knows the password. ticket: only with a ticket of an administrator, so that a stolen password is not enough.',
+    ),
+  ticketLife: duration('5m', '30d', '24h').describe('How long a ticket is good.'),
+  withoutTicketFrom: z
+    .array(cidr)
+    .default([])
+    .describe('Networks; whoever signed in from there needs no ticket. The address is what trustedProxies say.'),
+  withoutTicketUntil: instant()
+    .optional()
+    .describe(
+      'Until then nobody needs a ticket; with withoutTicketFrom, nobody in these networks. After it, everybody does.',
+    ),
+});
 
 const level = z.enum(['off', 'optional', 'required']);
 
@@ -22,6 +42,9 @@ export const policySchema = z.strictObject({
     .describe(
       'Until then, whoever is required to enrol may choose “Not now” at each login. A date (to its end, UTC) or a time with its zone.',
     ),
+  firstEnrolment: firstEnrolment
+    .prefault({})
+    .describe('Who may set up the first method of an account, or the first one after a reset.'),
   trustedBrowser: z
     .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0).describe('0 is off.') })
     .optional()

@@ -54,15 +54,17 @@ export interface Changing {
 
 /**
  * May this person change factors? With a factor in place only a fresh proof will do, whatever the session, and whatever
- * ticket (T6, attack "enrol instead of verify"); before the first one the policy may demand a ticket (attack 53). Asked again
- * inside the store's atomic update, because another tab may have enrolled meanwhile.
+ * ticket (T6, attack "enrol instead of verify"); before the first one the policy may demand a ticket (attack 53), unless a
+ * factor was proved a moment ago and then removed. Asked again inside the store's atomic update, because another tab may have
+ * enrolled meanwhile.
  */
 export function mayChangeFactors(
   { first }: Pick<PolicyFor, 'first'>,
   { hasFactor, hasTicket, provedFreshly }: Changing,
   now: Instant,
 ): 'yes' | 'fresh-proof-needed' | 'ticket-needed' {
-  if (hasFactor) return provedFreshly ? 'yes' : 'fresh-proof-needed';
+  if (provedFreshly) return 'yes';
+  if (hasFactor) return 'fresh-proof-needed';
   return hasTicket || !needsTicket(first, now) ? 'yes' : 'ticket-needed';
 }
 

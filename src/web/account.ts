@@ -53,6 +53,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
           ? false
           : { name: WORDS[account.draft].name, path: screen.path(`/enrol/${account.draft}/confirm`) },
       needsProof: account.needsProof,
+      needsTicket: account.needsTicket,
       grace: graceView(account.mayWaitUntil, screen.now),
       phone: phoneView(account, notice, screen),
       recovery: recoveryView(account),

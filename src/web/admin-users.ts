@@ -1,4 +1,5 @@
-/** Reset, unlock, end sessions: each on a page that shows who and what and asks why. Names are in the form, never in the path. */
+/** Reset, unlock, end sessions, make a ticket: each on a page that shows who and what and asks why. Names are in the form, never in the path. */
+import type { Administration } from '../ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../ceremonies/outcomes.ts';
 import type { LiveSession } from '../session/live.ts';
 import { administrator, needsProof } from './administrator.ts';
@@ -10,8 +11,11 @@ import { backTo } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
 import { ACTIONS, type UserAction } from './texts.ts';
+import { tellTicket } from './ticket.ts';
 
-const ALL: readonly UserAction[] = ['reset', 'unlock', 'end-sessions'];
+type MadeTicket = Extract<Awaited<ReturnType<Administration['makeTicket']>>, { ok: true }>;
+
+const ALL: readonly UserAction[] = ['reset', 'unlock', 'end-sessions', 'ticket'];
 
 export function userPages(routes: Routes, screen: Screen): void {
   routes.post('/admin/users/confirm', ['identity', 'action'], async (ctx, form) => {
@@ -34,6 +38,7 @@ async function act(ctx: OwnContext, screen: Screen, action: UserAction, form: Fo
   const reason = (form.get('reason') ?? '').trim();
   if (reason === '') return show(ctx, screen, action, form, refusal('reason-missing'));
   const done = await carryOut(session, screen, action, form.get('identity') ?? '', reason);
+  if ('ticket' in done) return tellTicket(ctx, screen, done);
   if ('kind' in done) {
     await leave(ctx, done);
     return screen.redirect(ctx, screen.path('/admin'));
@@ -49,13 +54,15 @@ async function carryOut(
   action: UserAction,
   identity: string,
   reason: string,
-): Promise<Notice | Refusal> {
+): Promise<Notice | MadeTicket | Refusal> {
   const { administration } = screen.options.ceremonies;
   switch (action) {
     case 'reset': {
       const done = await administration.reset(session, identity, reason);
       return done.ok ? { kind: 'user-reset', identity } : done;
     }
+    case 'ticket':
+      return administration.makeTicket(session, identity, reason);
     case 'unlock': {
       const done = await administration.unlock(session, identity, reason);
       return done.ok ? { kind: 'user-unlocked', identity } : done;

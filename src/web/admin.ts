@@ -121,6 +121,7 @@ function userView(row: UserRow, screen: Screen): UserView {
     sessions: row.sessions,
     lock: row.lock,
     pausedUntil: row.pausedUntil === undefined ? false : timeOf(row.pausedUntil, screen.now),
+    canTicket: row.needsTicket,
     canReset: row.factors.length > 0,
     canUnlock: row.lock !== 'none',
     canEnd: row.sessions > 0,

@@ -26,6 +26,7 @@ import { removePages } from './remove.ts';
 import { createRender } from './render.ts';
 import { type OwnRouter, routesOn, unanswered } from './routes.ts';
 import { Screen } from './screen.ts';
+import { ticketPages } from './ticket.ts';
 import type { Web, WebScope } from './web.ts';
 
 /** The same from src/web and from dist/web. */
@@ -46,6 +47,7 @@ export function createWeb(options: WebOptions): Web {
     pushPages,
     accountPages,
     gracePages,
+    ticketPages,
     enrolPages,
     removePages,
     recoveryPages,

@@ -52,6 +52,7 @@ async function withFactor(ctx: OwnContext, screen: Screen, go: (factor: FactorId
 
 async function explain(ctx: OwnContext, screen: Screen, factor: FactorId, refused?: Refusal): Promise<void> {
   const account = await screen.options.ceremonies.enroller.account(sessionOf(ctx));
+  if (account.needsTicket) return screen.redirect(ctx, screen.path('/account'));
   const available = account.available.find((one) => one.factor === factor);
   if (available === undefined) {
     await leave(ctx, { kind: 'refused', code: 'factor-exists' });
@@ -83,6 +84,7 @@ function phoneMissing(available: Available, phone: unknown): boolean {
 async function begin(ctx: OwnContext, screen: Screen, factor: FactorId): Promise<void> {
   const begun = await screen.options.ceremonies.enroller.begin(sessionOf(ctx), factor);
   if (begun.ok) return screen.redirect(ctx, screen.path(`/enrol/${factor}/confirm`));
+  if (begun.code === 'ticket-needed') return askTicket(ctx, screen);
   if (begun.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, `/enrol/${factor}`));
   if (isEnd(begun)) return screen.end(ctx, begun);
   await explain(ctx, screen, factor, begun);
@@ -112,9 +114,16 @@ async function confirm(ctx: OwnContext, form: Form, screen: Screen, factor: Fact
     return;
   }
   if (confirmed.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, `/enrol/${factor}/confirm`));
+  if (confirmed.code === 'ticket-needed') return askTicket(ctx, screen);
   if (confirmed.code === 'draft-missing') return lost(ctx, screen, factor);
   if (isEnd(confirmed)) return screen.end(ctx, confirmed);
   showDraft(ctx, screen, draft, undefined, confirmed);
+}
+
+/** The ticket ran out, or was shown in another session meanwhile. */
+async function askTicket(ctx: OwnContext, screen: Screen): Promise<void> {
+  await leave(ctx, { kind: 'refused', code: 'ticket-needed' });
+  screen.redirect(ctx, screen.path('/account'));
 }
 
 /** The draft ran out, or another tab began a new one. */

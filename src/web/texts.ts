@@ -24,6 +24,7 @@ export const TITLES = {
   admin: 'Administration',
   logout: 'Sign out',
   keyRemove: 'Remove the 2FA key',
+  ticket: 'Ticket',
   done: 'Two-factor authentication is on',
   recovery: 'Make new recovery codes',
   recoveryCodes: 'Save your recovery codes',
@@ -146,6 +147,8 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
       return ['Your phone number was saved.'];
     case 'factor-removed':
       return [`${WORDS[notice.factor].name} was removed. Your other sessions were signed out.`];
+    case 'ticket-accepted':
+      return ['Your ticket was accepted. Set up a method now: the ticket is for this sign-in.'];
     case 'draft-discarded':
       return [`Setting up ${WORDS[notice.factor].noun} was cancelled. Nothing was changed.`];
     case 'recovery-used':
@@ -226,7 +229,15 @@ export const ACTIONS = {
     button: 'Reset 2FA',
     consequences: [
       'All methods of this user are removed and all sessions are ended.',
-      'The next sign-in needs only the password, until the user sets up two-factor authentication again.',
+      'The next sign-in needs only the password, until two-factor authentication is set up again.',
+      'Make sure that it is really this person who asks.',
+    ],
+  },
+  ticket: {
+    title: 'Make a ticket',
+    button: 'Make a ticket',
+    consequences: [
+      'Whoever has the ticket and the password can set up the first method of this account.',
       'Make sure that it is really this person who asks.',
     ],
   },

@@ -114,6 +114,7 @@ export interface AccountView {
   readonly available: readonly AvailableView[];
   readonly draft: { readonly name: string; readonly path: string } | false;
   readonly needsProof: boolean;
+  readonly needsTicket: boolean;
   readonly grace: GraceView | false;
   readonly phone: PhoneView | false;
   readonly recovery: { readonly left: number; readonly made: ShownTime | false } | false;
@@ -228,6 +229,7 @@ export interface UserView {
   readonly sessions: number;
   readonly lock: string;
   readonly pausedUntil: ShownTime | false;
+  readonly canTicket: boolean;
   readonly canReset: boolean;
   readonly canUnlock: boolean;
   readonly canEnd: boolean;
@@ -256,6 +258,14 @@ export interface AdminConfirmView {
   readonly error: ErrorView | false;
 }
 
+export interface AdminTicketView {
+  readonly identity: string;
+  readonly ticket: string;
+  readonly until: ShownTime;
+  /** Where the person signs in. */
+  readonly address: string;
+}
+
 /** Template name → what it gets. */
 export interface Views {
   challenge: ChallengeView;
@@ -270,6 +280,7 @@ export interface Views {
   remove: RemoveView;
   admin: AdminView;
   'admin-confirm': AdminConfirmView;
+  'admin-ticket': AdminTicketView;
   'admin-key-remove': { readonly ending: string };
   logout: { readonly identity: string };
 }

@@ -29,6 +29,8 @@ export interface Site {
   readonly contact: string | undefined;
   /** ISO 3166-1 alpha-2 of the country that is selected first. */
   readonly defaultCountry: string;
+  /** Whether a first method needs a ticket of an administrator. */
+  readonly usesTickets: boolean;
   /** Whether any outside service is configured. */
   readonly usesProvider: boolean;
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LiveSession } from '../../src/session/live.ts';
 import type { Change, SessionRecord } from '../../src/store/store.ts';
-import { ADMIN, ALICE, CeremonyWorld } from './ceremony-world.ts';
+import { ADMIN, ALICE, BOB, CeremonyWorld } from './ceremony-world.ts';
 
 let w: CeremonyWorld;
 beforeEach(async () => {
@@ -15,12 +15,42 @@ afterEach(() => w.close());
 async function expectRefused(session: LiveSession, code: string, reason = 'because'): Promise<void> {
   const before = await w.user(ALICE);
   const alice = await w.login(ALICE);
-  for (const call of ['reset', 'unlock', 'endSessions'] as const) {
+  for (const call of ['reset', 'unlock', 'endSessions', 'makeTicket'] as const) {
     expect(await w.admin[call](session, ALICE, reason), call).toMatchObject({ ok: false, code });
   }
   expect(await w.user(ALICE)).toEqual(before);
   expect(alice.ended).toBe(false);
 }
+
+describe('a ticket', () => {
+  it('is made for an account without a factor, known here or not, and written into nothing', async () => {
+    const session = await w.proved(ADMIN);
+    const made = await w.admin.makeTicket(session, ' Bob@Example.com', 'new phone');
+    expect(made).toMatchObject({ ok: true, identity: BOB, until: w.clock.now() + 86_400_000 });
+    expect(await w.user(BOB)).toBeUndefined();
+    expect(await w.admin.makeTicket(session, ALICE, 'new phone')).toMatchObject({ code: 'factor-exists' });
+    expect(await w.admin.makeTicket(session, '', 'new phone')).toMatchObject({ code: 'user-unknown' });
+  });
+
+  it('from before a reset opens nothing after it', async () => {
+    w.policy = { first: { needs: 'ticket' } };
+    const session = await w.proved(ADMIN);
+    const made = await w.admin.makeTicket(session, BOB, 'new');
+    if (!made.ok) throw new Error(made.code);
+    await w.enrolTotp(BOB);
+    await w.admin.reset(session, BOB, 'lost');
+    const bob = await w.login(BOB, 'pass');
+    expect(await w.enroller.showTicket(bob, made.ticket)).toMatchObject({ code: 'ticket-wrong' });
+    expect(await w.enroller.account(bob)).toMatchObject({ needsTicket: true });
+    w.clock.advance(1000);
+    const next = await w.admin.makeTicket(session, BOB, 'new');
+    if (!next.ok) throw new Error(next.code);
+    expect(await w.enroller.showTicket(bob, next.ticket)).toEqual({ ok: true });
+    expect(await w.enroller.account(bob)).toMatchObject({ needsTicket: false });
+    const rows = await w.admin.users(session, 'bob', 1);
+    expect(rows).toMatchObject({ rows: [{ identity: BOB, needsTicket: true }] });
+  });
+});
 
 describe('who is refused', () => {
   it('somebody who is on no list, however well proved', async () => {

@@ -64,6 +64,7 @@ export class CeremonyWorld {
     pendingMs: 600_000,
     stepUpMs: 300_000,
     draftMs: 900_000,
+    ticketMs: 86_400_000,
   };
   /** Runs before a factor is asked, in the gap between the look and the write. */
   inTheGap: () => Promise<void> = async () => undefined;

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { type ConfigLoad, type Env, loadConfig } from '../../src/config/load.ts';
-import { adminsOf, levelsOf } from '../../src/config/people.ts';
+import { adminsOf, levelsOf, policyOf } from '../../src/config/people.ts';
 import { Secret } from '../../src/config/secret.ts';
 import { isKnownSharedKey, KNOWN_SHARED_KEY_SHA256 } from '../../src/config/shared-key.ts';
 import type { Identity } from '../../src/gate/types.ts';
@@ -152,6 +152,10 @@ describe('single mistakes', () => {
     [`${BASE}factors: { totp: { digits: 7 } }\n`, /factors\.totp\.digits: must be 6 or 8$/],
     [`${BASE}factors: { totp: yes }\n`, /factors\.totp: must be false or a block of keys$/],
     [`${BASE}policy: { default: always }\n`, /must be one of off, optional, required; it is "always"/],
+    [`${BASE}policy: { firstEnrolment: { needs: maybe } }\n`, /firstEnrolment\.needs: must be one of nothing, ticket/],
+    [`${BASE}policy: { firstEnrolment: { withoutTicketFrom: [10.0.0.0/8] } }\n`, /needs policy\.firstEnrolment\.needs/],
+    [`${BASE}policy: { firstEnrolment: { withoutTicketUntil: 2026-12-31 } }\n`, /needs policy\.firstEnrolment\.needs/],
+    [`${BASE}policy: { firstEnrolment: { needs: ticket, withoutTicketFrom: [office] } }\n`, /withoutTicketFrom\[0\]/],
     [`${BASE}policy: { graceUntil: soon }\n`, /2026-12-31/],
     [`${BASE}policy: { graceUntil: 2026-02-30 }\n`, /2026-12-31/],
     [`${BASE}policy: { default: required }\nfactors: { totp: false }\n`, /nobody could sign in/],
@@ -191,6 +195,10 @@ describe('warnings', () => {
     [`${BASE}trustedProxies: [0.0.0.0/0]\n`, /every client may claim any address/],
     [`${BASE}management: { host: 0.0.0.0 }\n`, /can be read from other machines/],
     [`${BASE}factors: { totp: false }\n`, /passwords alone open the application/],
+    [
+      `${BASE}policy: { firstEnrolment: { needs: ticket, withoutTicketFrom: [0.0.0.0/0] } }\n`,
+      /everybody is in this network/,
+    ],
     [`${BASE}policy: { graceUntil: 2026-12-31 }\n`, /policy\.graceUntil: has no effect/],
     [`${BASE}  whoami: null\n`, /without whoami the login form names the person/],
   ])('%j starts, and says so', async (text, expected) => {
@@ -346,8 +354,27 @@ test('overrides reach the compiled profile, and do not stand in the configuratio
   expect(Object.keys(loaded.config.upstream).sort()).toEqual(['connections', 'profile', 'queue', 'timeouts', 'url']);
 });
 
+const identify = (name: string) => name.trim().toLowerCase() as Identity;
+
+test('who may be first: where, until when, and from nowhere when nobody knows from where', async () => {
+  const rule = async (text: string) => {
+    const { policy } = await good(`${BASE}policy: { firstEnrolment: ${text} }\n`);
+    const of = policyOf(policy, identify, (address) => address === '10.0.0.7');
+    return ['10.0.0.7', '10.0.0.8', undefined].map((address) => {
+      const from = address === undefined ? undefined : { address, agent: '' };
+      return of('alice' as Identity, from).first;
+    });
+  };
+  const until = Date.UTC(2027, 0, 1);
+  const [yes, no] = [true, false].map((here) => ({ needs: 'ticket', free: { here } }));
+  expect(await rule('{}')).toEqual(Array(3).fill({ needs: 'nothing' }));
+  expect(await rule('{ needs: ticket }')).toEqual(Array(3).fill({ needs: 'ticket' }));
+  expect(await rule('{ needs: ticket, withoutTicketFrom: [10.0.0.7/32] }')).toEqual([yes, no, no]);
+  const late = { needs: 'ticket', free: { here: true, until } };
+  expect(await rule('{ needs: ticket, withoutTicketUntil: 2026-12-31 }')).toEqual([late, late, late]);
+});
+
 test('names in policy and admins are compared as the profile compares them', () => {
-  const identify = (name: string) => name.trim().toLowerCase() as Identity;
   const users = {
     ' Alice@Example.com': 'off',
     'b*@example.com': 'required',

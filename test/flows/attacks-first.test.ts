@@ -1,8 +1,11 @@
 /** Before the first factor: what may wait, until when, and that nothing but a method gets a person any further then (attack 53). */
 import { afterEach, describe, expect, it } from 'vitest';
+import { makeTicket } from '../../src/ceremonies/tickets.ts';
+import type { PolicyFor } from '../../src/gate/policy.ts';
+import type { Identity } from '../../src/gate/types.ts';
 import type { FakeBrowser, Page } from '../fakes/browser.ts';
 import { askForSocket, cookieOf, expectNothingOf } from './attack-steps.ts';
-import { ALICE, Harness } from './harness.ts';
+import { ALICE, BOB, Harness } from './harness.ts';
 
 const GRACE_MS = 600_000;
 
@@ -107,5 +110,132 @@ describe('a first method that may wait', () => {
     await later(browser, page);
     expect((await browser.get('/admin')).url.pathname).not.toBe('/admin');
     expectNothingOf(h, browser, ALICE.email);
+  });
+});
+
+describe('53: whoever has only the password', () => {
+  const mac = (label: string, text: string): Buffer => h.store.mac(label, text);
+  const ticketOf = (who: { email: string }): string => makeTicket(mac, who.email as Identity, h.clock.now());
+
+  async function withTickets(policy: Partial<PolicyFor> = {}): Promise<void> {
+    h = await Harness.start({ policy: () => ({ first: { needs: 'ticket' }, ...policy }) });
+  }
+
+  async function enrol(browser: FakeBrowser): Promise<Page> {
+    const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
+    await browser.get('/_2fa/account');
+    const begun = await browser.submit(await browser.get('/_2fa/enrol/totp'), {});
+    const draft = (await h.store.users.get(ALICE.email))?.draft;
+    const data = draft?.enrolment.data as { secret?: string } | undefined;
+    return browser.submit(begun, { code: h.totp(data?.secret ?? secret) });
+  }
+
+  const show = (browser: FakeBrowser, page: Page, ticket: string): Promise<Page> => browser.submit(page, { ticket });
+
+  it.each(['optional', 'required'] as const)('meets a ticket, not an enrolment (%s)', async (level) => {
+    await withTickets({ level });
+    const thief = h.browser();
+    await h.logIn(thief, ALICE);
+    const page = await thief.get('/_2fa/account');
+    expect(page.html).toContain('Enter your ticket');
+    expect(page.html).not.toContain('Add a method');
+    expect((await thief.get('/_2fa/enrol/totp')).url.pathname).toBe('/_2fa/account');
+    const csrf = page.hidden['csrf'] ?? '';
+    const tries = [
+      ['/_2fa/enrol/totp', { csrf }],
+      ['/_2fa/enrol/totp/confirm', { csrf, code: h.totp() }],
+      ['/_2fa/account/phone', { csrf, country: 'CH', number: '0791234567' }],
+      ['/_2fa/account/ticket', { csrf, ticket: '' }],
+      ['/_2fa/account/ticket', { csrf, ticket: ticketOf(BOB) }],
+      ['/_2fa/account/ticket', { csrf, ticket: '0000-0000-0000-0000-0000' }],
+    ] as const;
+    for (const [target, fields] of tries) {
+      const answer = await thief.post(target, fields);
+      expect(answer.html, target).toMatch(/Enter (?:your|the) ticket|This ticket is not valid|Set up|Begin once more/);
+    }
+    expect(await h.store.users.get(ALICE.email)).toBeUndefined();
+  });
+
+  it('gets nothing from the ticket that the owner of the account shows in a session of their own', async () => {
+    await withTickets();
+    const [thief, owner] = [h.browser(), h.browser()];
+    await h.logIn(thief, ALICE);
+    await h.logIn(owner, ALICE);
+    const page = await show(owner, await owner.get('/_2fa/account'), ticketOf(ALICE).toLowerCase());
+    expect(page.html).toContain('Your ticket was accepted.');
+    expect((await thief.get('/_2fa/account')).html).toContain('Enter your ticket');
+    h.clock.advance(1000);
+    expect((await enrol(owner)).html).toContain('Two-factor authentication is on');
+    expect((await h.store.users.get(ALICE.email))?.ticket).toBeUndefined();
+  });
+
+  it('cannot use a ticket a second time, nor one that is too old, nor one from before a reset', async () => {
+    await withTickets();
+    const ticket = ticketOf(ALICE);
+    const old = h.browser();
+    h.clock.advance(86_400_000);
+    await h.logIn(old, ALICE);
+    expect((await show(old, await old.get('/_2fa/account'), ticket)).html).toContain('This ticket is not valid.');
+
+    const fresh = ticketOf(ALICE);
+    const owner = h.browser();
+    await h.logIn(owner, ALICE);
+    await show(owner, await owner.get('/_2fa/account'), fresh);
+    h.clock.advance(1000);
+    expect((await enrol(owner)).html).toContain('Two-factor authentication is on');
+    await h.store.users.update(ALICE.email, (user) => ({
+      ...(user === undefined ? {} : { write: { ...user, enrolments: [] } }),
+      result: undefined,
+    }));
+    const again = h.browser();
+    await h.logIn(again, ALICE);
+    const refused = await show(again, await again.get('/_2fa/account'), fresh);
+    expect(refused.html).toContain('This ticket is not valid.');
+  });
+
+  it('cannot go on with what was begun with a ticket that ran out meanwhile', async () => {
+    await withTickets();
+    const ticket = ticketOf(ALICE);
+    h.clock.advance(86_400_000 - 60_000);
+    const browser = h.browser();
+    await h.logIn(browser, ALICE);
+    await show(browser, await browser.get('/_2fa/account'), ticket);
+    const begun = await browser.submit(await browser.get('/_2fa/enrol/totp'), {});
+    h.clock.advance(60_000);
+    const late = await browser.submit(begun, { code: h.totp() });
+    expect(late.html).toContain('Enter the ticket that your administrator gave you');
+    expect((await h.store.users.get(ALICE.email))?.enrolments).toEqual([]);
+  });
+
+  it('tries twenty tickets in an hour, and then none', async () => {
+    await withTickets();
+    const browser = h.browser();
+    await h.logIn(browser, ALICE);
+    let page = await browser.get('/_2fa/account');
+    for (let at = 0; at < 20; at += 1) page = await show(browser, page, '0000-0000-0000-0000-0000');
+    expect(page.html).toContain('This ticket is not valid.');
+    page = await show(browser, page, ticketOf(ALICE));
+    expect(page.html).toContain('There were too many wrong codes.');
+  });
+
+  it('after the date meets a refusal, where the people in the office met an enrolment before (attack 70 too)', async () => {
+    let until = 0;
+    h = await Harness.start({
+      trustedProxies: ['127.0.0.1'],
+      policy: (_, from) => ({
+        first: { needs: 'ticket', free: { here: from?.address.startsWith('10.0.') === true, until } },
+      }),
+    });
+    until = h.clock.now() + 600_000;
+    const from = async (forwarded: string): Promise<string> => {
+      const browser = h.browser({ 'X-Forwarded-For': forwarded });
+      await h.logIn(browser, ALICE);
+      return (await browser.get('/_2fa/account')).html;
+    };
+    expect(await from('10.0.0.7')).toContain('Add a method');
+    expect(await from('203.0.113.9')).toContain('Enter your ticket');
+    expect(await from('10.0.0.7, 203.0.113.9')).toContain('Enter your ticket');
+    h.clock.advance(600_000);
+    expect(await from('10.0.0.7')).toContain('Enter your ticket');
   });
 });

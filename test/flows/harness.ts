@@ -143,6 +143,7 @@ export class Harness {
         pendingMs: 600_000,
         stepUpMs: 300_000,
         draftMs: 900_000,
+        ticketMs: 86_400_000,
       },
       factors,
       site: {
@@ -153,6 +154,7 @@ export class Harness {
         loginPage: profile.loginPage,
         contact: 'Ask the help desk.',
         defaultCountry: 'CH',
+        usesTickets: true,
         usesProvider: true,
       },
       policy: (identity, from): PolicyFor => ({

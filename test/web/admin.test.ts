@@ -18,6 +18,7 @@ beforeEach(async () => {
     level: 'optional',
     sessions: 1,
     lock: 'none',
+    needsTicket: false,
   }));
   admin = await world.person('proved');
 });

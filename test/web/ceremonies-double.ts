@@ -25,6 +25,7 @@ import type { Sessions } from '../../src/session/sessions.ts';
 
 export const RIGHT_CODE = '246810';
 export const CODES = ['7K2M-X9QD-4TRA-HW5E', '0123-4567-89AB-CDEF'];
+export const RIGHT_TICKET = '1ABC-2DEF-3GHJ-4KMN-5PQR';
 const FRESH_MS = 5 * 60_000;
 const DIGITS = (factor: FactorId) => (factor === 'authy' ? { min: 6, max: 10 } : { min: 6, max: 6 });
 
@@ -41,6 +42,7 @@ export class CeremoniesDouble implements Ceremonies {
   phone: Account['phone'] | undefined;
   level: PolicyLevel = 'optional';
   mayWaitUntil: Instant | undefined;
+  needsTicket = false;
   draftOf: FactorId | undefined;
   /** Requests in the Authy app are on. */
   hasPush = false;
@@ -191,6 +193,7 @@ export class CeremoniesDouble implements Ceremonies {
       })),
       ...(this.draftOf === undefined ? {} : { draft: this.draftOf }),
       needsProof: this.#needsProof(session),
+      needsTicket: this.needsTicket,
       ...(this.mayWaitUntil === undefined ? {} : { mayWaitUntil: this.mayWaitUntil }),
       ...(this.recovery === undefined ? {} : { recovery: this.recovery }),
     }),
@@ -264,6 +267,13 @@ export class CeremoniesDouble implements Ceremonies {
     discard: async () => {
       this.draftOf = undefined;
     },
+    showTicket: async (_session, typed) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      if (typed !== RIGHT_TICKET) return refusal('ticket-wrong');
+      this.needsTicket = false;
+      return { ok: true };
+    },
     postpone: async (session) => {
       const refused = this.#refused();
       if (refused !== undefined) return refused;
@@ -295,6 +305,11 @@ export class CeremoniesDouble implements Ceremonies {
       return { ok: true, rows, total: found.length };
     },
     reset: async (session, identity, reason) => this.#act(session, 'reset', identity, reason) ?? { ok: true },
+    makeTicket: async (session, identity, reason) => {
+      const until = this.#clock.now() + 86_400_000;
+      const made = { ok: true, identity: identity as Identity, ticket: RIGHT_TICKET, until } as const;
+      return this.#act(session, 'ticket', identity, reason) ?? made;
+    },
     unlock: async (session, identity, reason) => this.#act(session, 'unlock', identity, reason) ?? { ok: true },
     endSessions: async (session, identity, reason) =>
       this.#act(session, 'end-sessions', identity, reason) ?? { ok: true, count: 2 },

@@ -17,7 +17,14 @@ beforeEach(async () => {
   world.ceremonies.draftOf = 'totp';
   world.ceremonies.administrators.add(HOSTILE);
   world.ceremonies.rows = [
-    { identity: HOSTILE as Identity, factors: ['totp'], level: 'required', sessions: 1, lock: 'locked' },
+    {
+      identity: HOSTILE as Identity,
+      factors: ['totp'],
+      level: 'required',
+      sessions: 1,
+      lock: 'locked',
+      needsTicket: false,
+    },
   ];
   world.key.current = 'abcdefgh4f2a';
   admin = await world.person('proved', HOSTILE);

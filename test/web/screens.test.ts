@@ -146,6 +146,7 @@ describe.skipIf(whySkipChromium() !== undefined)('screens', { timeout: 90_000 },
       level: 'optional',
       sessions: index,
       lock: index === 1 ? 'locked' : index === 2 ? 'paused' : 'none',
+      needsTicket: index === 1,
       ...(index === 2 ? { pausedUntil: world.clock.now() + 600_000 } : {}),
     }));
     await become(await world.person('proved'));

@@ -89,6 +89,7 @@ export class World {
       loginPage: '/admin/login',
       contact: 'help@example.com',
       defaultCountry: 'CH',
+      usesTickets: true,
       usesProvider: true,
     };
     const write =
