@@ -27,6 +27,11 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
   const { email } = config.factors;
   const mailer = email === undefined ? undefined : createMailer(revealed(email), { ...needs, service });
   const freeNetworks = config.policy.firstEnrolment.withoutTicketFrom.map(parseNetwork);
+  const factors = buildFactors(revealed(config.factors), {
+    ...needs,
+    site: { service, publicUrl },
+    ...(mailer === undefined ? {} : { mailer }),
+  });
   return {
     profile,
     publicUrl,
@@ -55,11 +60,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       draftMs: DRAFT_MS,
       ticketMs: config.policy.firstEnrolment.ticketLife,
     },
-    factors: buildFactors(revealed(config.factors), {
-      ...needs,
-      site: { service, publicUrl },
-      ...(mailer === undefined ? {} : { mailer }),
-    }),
+    factors,
     site: {
       service,
       publicUrl: publicUrl.origin,
@@ -69,7 +70,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       contact: config.support.contact,
       defaultCountry: config.branding.country,
       usesTickets: config.policy.firstEnrolment.needs === 'ticket',
-      usesProvider: config.factors.authy !== undefined,
+      usesProvider: factors.list().some((factor) => factor.provider !== undefined),
     },
     policy: policyOf(config.policy, profile.identify, (address) => isInside(address, freeNetworks)),
     // Only a name that the application itself gave (I3) is somebody's address; what was typed at the login is not.

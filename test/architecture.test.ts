@@ -145,7 +145,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'replies.ts': REQUEST_PATH,
   'logins.ts': REQUEST_PATH,
   'upgrades.ts': REQUEST_PATH,
-  config: ['gate', 'profiles'],
+  // The places of a template, which an operator must spell right.
+  config: ['gate', 'profiles', 'factors/sms/template.ts'],
   'workers.ts': ['clock.ts', 'log.ts'],
 };
 

@@ -2,9 +2,11 @@
  * One HTTP exchange with a provider: bounded in time and size, never followed to another address, never made twice (a
  * repeated "send" is a second text). Gives back what came; what it means is the provider's own file to say.
  */
-import type { Dispatcher } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../clock.ts';
 
+/** More calls than these at once wait, within their own time limit. */
+const CONNECTIONS = 8;
 /** Longest answer that is read, in bytes. */
 export const LONGEST_ANSWER = 64 * 1024;
 
@@ -22,6 +24,20 @@ export type Silence = 'timeout' | 'unreachable' | 'too-large';
 export type Heard =
   | { readonly ok: true; readonly status: number; readonly body: Buffer }
   | { readonly ok: false; readonly why: Silence };
+
+/** Connections to one provider. None is made before the first call. @param timeoutMs for each step of a call */
+export function openPool(origin: string, timeoutMs: number): Dispatcher {
+  return new Pool(origin, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    connect: { timeout: timeoutMs },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    // Shorter than any server keeps an idle connection: a call on a dying one fails, and calls are never repeated.
+    keepAliveTimeout: 2000,
+    keepAliveMaxTimeout: 2000,
+  });
+}
 
 /**
  * Never throws for anything the network or the provider does.

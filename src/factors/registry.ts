@@ -9,11 +9,13 @@ import type { AuthyOptions } from './authy/options.ts';
 import { createEmail } from './email/email.ts';
 import type { Factor, FactorLog, Mailer, RecoveryCodes } from './factor.ts';
 import { createRecovery, type RecoveryOptions } from './recovery/recovery.ts';
+import { createSms, type SmsOptions } from './sms/sms.ts';
 import { createTotp, type RandomBytes, type TotpOptions } from './totp/totp.ts';
 
 export interface FactorsOptions {
   readonly totp?: TotpOptions;
   readonly authy?: AuthyOptions;
+  readonly sms?: SmsOptions;
   /** Needs a mailer too. */
   readonly email?: { readonly codes: boolean };
   readonly recovery?: RecoveryOptions;
@@ -48,9 +50,10 @@ export interface Factors {
 export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Factors {
   const authy = options.authy === undefined ? undefined : createAuthy(options.authy, needs);
   const totp = options.totp === undefined ? undefined : createTotp(options.totp, needs.randomBytes);
+  const sms = options.sms === undefined ? undefined : createSms(options.sms, needs);
   const { mailer } = needs;
   const email = options.email?.codes !== true || mailer === undefined ? undefined : createEmail({ ...needs, mailer });
-  const factors: readonly Factor[] = [totp, authy, email].filter((factor) => factor !== undefined);
+  const factors: readonly Factor[] = [totp, authy, sms, email].filter((factor) => factor !== undefined);
   const recovery = options.recovery === undefined ? {} : { recovery: createRecovery(options.recovery, needs) };
   return {
     ...recovery,

@@ -65,6 +65,7 @@ async function explain(ctx: OwnContext, screen: Screen, factor: FactorId, refuse
     heading,
     factor,
     provider: available.provider ?? '',
+    role: words.role ?? '',
     discloses: available.discloses.map((one) => ({ what: disclosureText(one), value: one.value ?? '' })),
     needs: words.needs,
     caution: words.caution ?? '',

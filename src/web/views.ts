@@ -143,6 +143,8 @@ export interface EnrolView {
   readonly heading: string;
   readonly factor: string;
   readonly provider: string;
+  /** What the provider does; after its name. */
+  readonly role: string;
   readonly discloses: readonly { readonly what: string; readonly value: string }[];
   /** What a person must have. */
   readonly needs: readonly string[];

@@ -143,7 +143,6 @@ describe('single mistakes', () => {
     [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify: verify is not available in this version$/m],
     [`${BASE}factors: { passkey: {} }\n`, /passkey is not available in this version/],
     [`${BASE}factors: { recovery: { codes: 3 } }\n`, /factors\.recovery\.codes: must be/],
-    [`${BASE}factors: { sms: { url: a } }\n`, /sms is not available in this version/],
     [`${BASE}factors: { email: { from: a@b.example } }\n`, /factors\.email\.smtp: must be a text/],
     [
       `${BASE}factors: { email: { smtp: smtp://h, from: Lucy <a@b.example> } }\n`,
@@ -261,6 +260,37 @@ describe('secrets', () => {
     await writeFile(join(folder, 'empty.key'), '\n');
     expect((await said(authy('{ file: empty.key }'))).join()).toContain('is empty');
     expect((await said(authy('{ evn: KEY }'))).join()).toContain('did you mean "env"');
+  });
+
+  test('an SMS gateway: secrets by name, the host as its name, nothing without a rule', async () => {
+    const block = (more: string) =>
+      `${BASE}factors: { sms: { url: 'https://sms.example/v1?t={text}&n={to}', ${more} } }\n`;
+    const given = "success: { text: OK }, headers: { X-Token: '{token}' }, secrets: { token: { env: SMS_TOKEN } }";
+    const config = await good(block(given), { SMS_TOKEN: 'very secret' });
+    expect(config.factors.sms).toMatchObject({ provider: 'sms.example', lifeMs: 300_000, digits: 6, method: 'POST' });
+    expect(config.factors.sms?.secrets['token']).toBeInstanceOf(Secret);
+    expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain('very secret');
+    const wrong: [string, RegExp][] = [
+      ['success: {}', /sms\.success: needs status, json or text/],
+      ['digits: 6', /sms\.success: is missing/],
+      ["success: { text: OK }, headers: { X: '{tokn}' }", /headers\.X: names \{tokn\}/],
+      ["success: { text: OK }, headers: { Host: 'a' }", /is set by HTTP itself/],
+      ["success: { text: OK }, headers: { X: '{text}' }", /cannot hold a text of several lines/],
+      ["success: { text: OK }, method: GET, body: { form: { a: '1' } }", /does not go with GET/],
+      ["success: { text: OK }, body: { form: { a: '1' }, xml: a }", /has one of form, json and xml/],
+      ['success: { text: OK }, secrets: { to: a }', /is a place of its own already/],
+      ['success: { text: OK }, secrets: { token: { env: NOT_SET } }', /NOT_SET is not set/],
+      ['success: { text: OK }, life: 1h', /must be between 1m and 10m/],
+    ];
+    for (const [more, expected] of wrong) expect((await said(block(more))).join('\n')).toMatch(expected);
+    const other = (url: string) => said(`${BASE}factors: { sms: { url: '${url}', success: { text: OK } } }\n`);
+    expect(String(await other('https://{to}.example/?{text}'))).toMatch(/an address without a user/);
+    expect(String(await other('https://me:pw@sms.example/?{text}{to}'))).not.toContain('pw');
+    expect(String(await other('https://sms.example/?{to}'))).toMatch(/sends no text/);
+    expect(String(await other('https://sms.example/?{text}'))).toMatch(/sends to nobody/);
+    expect(String(await other('http://10.0.0.9/?{text}{to}'))).toMatch(/insecureHttp: true/);
+    const allowed = 'success: { text: OK }, insecureHttp: true';
+    expect(String(await said(block(allowed).replace('https://sms', 'http://sms')))).toMatch(/in the clear/);
   });
 
   test('without a key Authy is off, whatever else its block says', async () => {

@@ -18,7 +18,7 @@ export interface FactorBlock<Schema extends z.ZodType, Options extends object> {
   readonly schema: Schema;
   /** Whether people can have this factor, as far as the file says. */
   isOn(parsed: z.output<Schema>): boolean;
-  /** Secrets as the file gives them, by their key in the block. */
+  /** Secrets as the file gives them, by their key in the block; a dot leads to a key inside one. */
   secrets?(parsed: z.output<Schema>): Readonly<Record<string, SecretRef | undefined>>;
   /** What no single key can know. Paths begin in the block. */
   check?(parsed: z.output<Schema>, around: Around): readonly Remark[];

@@ -43,7 +43,7 @@ export function isAnyOn(parsed: ParsedFactors): boolean {
 export function secretsOf(parsed: ParsedFactors): readonly SecretAt[] {
   return ALL.flatMap(([name, block]) =>
     Object.entries(block.secrets?.(parsed[name]) ?? {}).flatMap(([key, ref]) =>
-      ref === undefined ? [] : [{ path: ['factors', name, key], ref }],
+      ref === undefined ? [] : [{ path: ['factors', name, ...key.split('.')], ref }],
     ),
   );
 }
@@ -63,5 +63,5 @@ export function completeFactors(parsed: ParsedFactors, all: AroundAll): FactorsC
 }
 
 function around({ publicUrl, service, secret }: AroundAll, name: Name): Around {
-  return { publicUrl, service, secret: (key) => secret(['factors', name, key]) };
+  return { publicUrl, service, secret: (key) => secret(['factors', name, ...key.split('.')]) };
 }

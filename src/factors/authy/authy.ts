@@ -2,9 +2,10 @@
  * Authy as a factor: codes from the Authy app, or by text or call on request, or a request in the app. The service judges the
  * code; this file decides what is asked and keeps only the service's id for the person. It never says yes on its own account.
  */
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '../../clock.ts';
 import type { Enrolment, Json } from '../../gate/types.ts';
+import { openPool } from '../exchange.ts';
 import type {
   Asked,
   Begun,
@@ -49,9 +50,6 @@ export interface AuthyFactor extends Factor {
   status(enrolment: Enrolment): Promise<UserStatus>;
   close(): Promise<void>;
 }
-
-/** More calls than these at once wait, within their own time limit. */
-const CONNECTIONS = 8;
 
 /** @throws AuthyOptionError before anything is opened. */
 export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFactor {
@@ -178,20 +176,6 @@ const PUSH: readonly Channel[] = ['push'];
 
 /** What a person gets when the service did not answer (I6, T8). */
 const SILENT = { ok: false, reason: 'unavailable' } as const;
-
-/** No connection is made before the first call. */
-function openPool(origin: string, timeoutMs: number): Dispatcher {
-  return new Pool(origin, {
-    connections: CONNECTIONS,
-    pipelining: 1,
-    connect: { timeout: timeoutMs },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    // Shorter than any server keeps an idle connection: a call on a dying one fails, and calls are never repeated.
-    keepAliveTimeout: 2000,
-    keepAliveMaxTimeout: 2000,
-  });
-}
 
 /** Asks the service about a key before it is saved; opens and closes its own connection. @throws AuthyOptionError */
 export async function checkAuthyKey(options: AuthyOptions, needs: AuthyNeeds): Promise<KeyCheck> {

@@ -10,6 +10,7 @@ export const authy: FactorWords = {
   needs: [],
   caution:
     'Codes by text message are weaker than codes from an app: numbers can be taken over, and texts can be read along. Use the app when you can.',
+  role: 'makes and checks the codes. When you begin, it gets:',
   wayText: ({ channels, ending }) => {
     const app = channels.includes('push') ? 'A code or a request in the Authy app' : 'A code from the Authy app';
     const sent = channels.includes('sms') ? 'a text message' : channels.includes('call') ? 'a call' : undefined;

@@ -26,6 +26,8 @@ export interface FactorWords {
   readonly needs: readonly string[];
   /** What is weak about it, on the same page. */
   readonly caution?: string;
+  /** What the outside service does and when it learns something, after its name on the first page of an enrolment. */
+  readonly role?: string;
   /** Names the way in "Try another way". */
   readonly wayText: (way: Pick<Way, 'channels' | 'ending'>) => string;
   /** Below the label of the code field. @param size empty, or "6-digit " */
