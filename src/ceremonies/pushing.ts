@@ -36,7 +36,7 @@ export async function sendPush(parts: CeremonyParts, matter: Matter): Promise<Se
   const { clock, counters, log, questions } = parts;
   const { enrolment, factor, person, question } = matter;
   const { identity } = person;
-  if (!factor.channels.includes('push') || matter.purpose === 'enrol') return refusal('channel-off');
+  if (!factor.channels.includes('push')) return refusal('channel-off');
   const now = clock.now();
   const [alone, budget] = keysOf(matter);
   const held = await counters.take(alone, now, now + ALONE_MS, question);

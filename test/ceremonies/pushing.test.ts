@@ -204,7 +204,15 @@ describe('a phone bears few requests (attack 45)', () => {
     expect(polls()).toBe(5);
   });
 
-  it('sends none to a locked account, for an enrolment, or where it is off', async () => {
+  it('sends none for an enrolment', async () => {
+    const session = await w.login(BOB, 'enrol');
+    await w.enroller.savePhone(session, { country: 'CH', number: '079 123 45 68' });
+    expect(await w.enroller.begin(session, 'authy')).toMatchObject({ ok: true });
+    expect(await w.enroller.sendToDraft(session, 'push', false)).toMatchObject({ code: 'channel-off' });
+    expect(w.authy.pushes).toEqual([]);
+  });
+
+  it('sends none to a locked account, or where it is off', async () => {
     const session = await w.login(ALICE);
     w.limits = { ...w.limits, guesses: { free: 1, pausesMs: [1000], hard: 1 } };
     await w.prover.prove(session, way, '1234567');
