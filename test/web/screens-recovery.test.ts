@@ -1,0 +1,61 @@
+/** The pages of recovery codes, sessions and events in a real browser: accessible in light and dark, and nothing scrolls sideways. */
+import { expect, it } from 'vitest';
+import { expectAccessible, launchChromium, openContext, screenshot, whySkipChromium } from '../fakes/chromium.ts';
+import { CODES } from './ceremonies-double.ts';
+import { COOKIE, World } from './world.ts';
+
+const LOOKS = [
+  { name: '1280-light', width: 1280, colorScheme: 'light' },
+  { name: '320-dark', width: 320, colorScheme: 'dark' },
+] as const;
+
+it.skipIf(whySkipChromium() !== undefined)('recovery codes, sessions and events', { timeout: 120_000 }, async () => {
+  const world = await new World().start();
+  const browser = await launchChromium();
+  const context = await openContext(browser);
+  try {
+    const page = await context.newPage();
+    const become = ({ id }: { id: string }) => context.addCookies([{ name: COOKIE, value: id, url: world.origin }]);
+    const open = (path: string) => page.goto(`${world.origin}/_2fa${path}`);
+    const look = async (name: string): Promise<void> => {
+      for (const { name: how, width, colorScheme } of LOOKS) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.emulateMedia({ colorScheme });
+        await expectAccessible(page);
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        expect(overflow, `${name} ${how} scrolls sideways`).toBeLessThanOrEqual(0);
+        if (process.env['SCREENSHOTS'] !== undefined) await screenshot(page, `${name}-${how}`);
+      }
+    };
+
+    world.addFactor('totp');
+    world.addFactor('recovery');
+    world.ceremonies.recovery = { left: 3, madeAt: 0 };
+    const agent = 'Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Mobile Safari/537.36';
+    const from = { address: '2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff', agent };
+    world.ceremonies.events = [
+      { at: world.clock.now(), from, happening: { kind: 'recovery-used', left: 3 } },
+      { at: world.clock.now(), happening: { kind: 'reset-by-administrator' } },
+    ];
+    await world.person('challenge');
+    await world.person('proved');
+    await become(await world.person('challenge'));
+    await open('/challenge?way=recovery-1');
+    await look('challenge-recovery');
+    await become(await world.person('proved'));
+    await open('/account');
+    await look('account-activity');
+    await page.getByRole('link', { name: 'Make new recovery codes' }).click();
+    await look('recovery');
+    await page.getByRole('button', { name: 'Make new codes' }).click();
+    await page.getByText(CODES[0] ?? '').waitFor();
+    await look('recovery-codes');
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByText('The codes were copied.').waitFor({ state: 'attached' });
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(CODES.join('\n'));
+  } finally {
+    await browser.close();
+    await world.stop();
+  }
+});
