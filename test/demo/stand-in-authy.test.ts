@@ -16,7 +16,8 @@ afterEach(() => service.close());
 
 async function ask(method: string, path: string, body?: string | URLSearchParams, contentType?: string, key = 'key') {
   const headers = { 'x-authy-api-key': key, ...(contentType === undefined ? {} : { 'content-type': contentType }) };
-  const answer = await fetch(`${service.url}/protected/json/${path}`, {
+  const whole = path.startsWith('/') ? path : `/protected/json/${path}`;
+  const answer = await fetch(service.url + whole, {
     method,
     headers,
     redirect: 'manual',
@@ -263,5 +264,63 @@ describe('scripted failures', () => {
     expect(answered).toBe(false);
     clock.advance(1);
     expect(await asking).toMatchObject({ status: 200 });
+  });
+});
+
+describe('requests in the app', () => {
+  const request = (id: string, fields: Record<string, string> = {}) =>
+    ask(
+      'POST',
+      `/onetouch/json/users/${id}/approval_requests`,
+      new URLSearchParams({ message: 'Sign in?', 'details[Account]': 'anna', seconds_to_expire: '120', ...fields }),
+    );
+  const status = async (uuid: unknown) => {
+    const { json } = await ask('GET', `/onetouch/json/approval_requests/${String(uuid)}`);
+    return json['approval_request'];
+  };
+
+  it('are for users who have the app, and stand as they were answered, or over', async () => {
+    const id = await create();
+    expect(await request(id)).toMatchObject({ status: 400, json: { error_code: '60050' } });
+    service.register(id);
+    for (const _ of [1, 2]) expect(await request(id)).toMatchObject({ status: 200, json: { success: true } });
+    const [one, two] = service.pushes;
+    expect(one).toMatchObject({ authyId: id, message: 'Sign in?', details: { Account: 'anna' }, secondsToExpire: 120 });
+    const record = { uuid: one?.uuid, _authy_id: Number(id), status: 'pending', processed_at: null };
+    expect(await status(one?.uuid)).toMatchObject(record);
+    service.tap(one?.uuid ?? '', 'denied');
+    expect(await status(one?.uuid)).toMatchObject({ status: 'denied', processed_at: expect.any(String) });
+    expect(() => service.tap(one?.uuid ?? '', 'approved')).toThrow(RangeError);
+    clock.advance(120_000);
+    expect(await status(two?.uuid)).toMatchObject({ status: 'expired' });
+    expect(() => service.tap(two?.uuid ?? '', 'approved')).toThrow(RangeError);
+  });
+
+  it('last a day when nothing is said, and for ever with 0', async () => {
+    const id = await create();
+    service.register(id);
+    await request(id, { seconds_to_expire: '' });
+    await ask('POST', `/onetouch/json/users/${id}/approval_requests`, new URLSearchParams({ message: 'Sign in?' }));
+    await request(id, { seconds_to_expire: '0' });
+    expect(service.pushes.map(({ secondsToExpire }) => secondsToExpire)).toEqual([86_400, 0]);
+    clock.advance(86_400_000);
+    expect(await status(service.pushes[0]?.uuid)).toMatchObject({ status: 'expired' });
+    expect(await status(service.pushes[1]?.uuid)).toMatchObject({ status: 'pending' });
+  });
+
+  it.each([
+    ['no message', { message: '' }],
+    ['a long message', { message: 'x'.repeat(145) }],
+    ['a long name of a detail', { [`details[${'x'.repeat(21)}]`]: 'y' }],
+  ])('are refused: %s', async (_name, fields) => {
+    const id = await create();
+    service.register(id);
+    expect(await request(id, fields)).toMatchObject({ status: 400, json: { error_code: '60080' } });
+  });
+
+  it('are unknown by another name', async () => {
+    const answer = await ask('GET', '/onetouch/json/approval_requests/nobody');
+    expect(answer).toMatchObject({ status: 404, json: { success: false, errors: {}, error_code: '60049' } });
+    expect(await request('99')).toMatchObject({ status: 404, json: { error_code: '60026' } });
   });
 });
