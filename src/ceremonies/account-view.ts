@@ -1,5 +1,5 @@
 /** The account page's facts, gathered. Shows at most the last two digits of a number that a factor uses. */
-import { mayWaitUntil } from '../gate/policy.ts';
+import { isAllowed, mayKeepOnly, mayWaitUntil } from '../gate/policy.ts';
 import type { FactorId, Identity } from '../gate/types.ts';
 import { formatPhone } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
@@ -29,13 +29,17 @@ export async function accountOf(
       id: enrolment.id,
       factor: enrolment.factor,
       createdAt: enrolment.createdAt,
-      mayRemove: level !== 'required' || enrolments.length > 1,
+      mayRemove: mayKeepOnly(
+        policy,
+        enrolments.filter(({ id }) => id !== enrolment.id).map(({ factor }) => factor),
+      ),
       ...(lastUsedAt === undefined ? {} : { lastUsedAt }),
       ...(ending === undefined ? {} : { ending }),
     });
   }
   const has = (factor: FactorId) => enrolments.some((enrolment) => enrolment.factor === factor);
-  const available = parts.factors().map(
+  const offered = parts.factors().filter(({ id }) => isAllowed(policy, id));
+  const available = offered.map(
     (factor): Available => ({
       factor: factor.id,
       discloses: factor.discloses(personOf(parts, identity, user)),
@@ -53,7 +57,9 @@ export async function accountOf(
     needsTicket: may === 'ticket-needed',
     ...(mayWait === undefined ? {} : { mayWaitUntil: mayWait }),
     ...(user?.phone === undefined ? {} : { phone: formatPhone(user.phone) }),
-    ...(parts.recovery() === undefined || enrolments.length === 0 ? {} : { recovery: codesOf(user) }),
+    ...(parts.recovery() === undefined || !isAllowed(policy, 'recovery') || enrolments.length === 0
+      ? {}
+      : { recovery: codesOf(user) }),
     ...(draft === undefined ? {} : { draft: draft.enrolment.factor }),
   };
 }

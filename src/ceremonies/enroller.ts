@@ -3,7 +3,8 @@
  * again inside the store's atomic update (T6; attacks "enrol instead of verify", "change without a fresh factor").
  */
 import type { Begun, Channel, Factor, Person, Verification } from '../factors/factor.ts';
-import type { Enrolment, FactorId } from '../gate/types.ts';
+import { isAllowed, mayKeepOnly } from '../gate/policy.ts';
+import type { Enrolment, FactorId, Identity } from '../gate/types.ts';
 import { readPhone } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Draft, UserRecord } from '../store/store.ts';
@@ -56,7 +57,7 @@ export class FactorEnroller implements Enroller {
     const { clock, counters, limits, randomId, store } = this.#parts;
     const identity = ownerOf(session);
     const factor = this.#parts.factor(id);
-    if (factor === undefined) return refusal('factor-off');
+    if (factor === undefined || !isAllowed(this.#parts.policy(identity), id)) return refusal('factor-off');
     const user = await store.users.get(identity);
     const may = mayChange(this.#parts, session, user);
     if (may !== 'yes') return refusal(may);
@@ -110,6 +111,7 @@ export class FactorEnroller implements Enroller {
     const draft = this.#draftOf(user, session);
     const factor = draft === undefined ? undefined : this.#parts.factor(draft.enrolment.factor);
     if (draft === undefined || factor === undefined) return refusal('draft-missing');
+    if (!isAllowed(this.#parts.policy(identity), factor.id)) return refusal('factor-off');
     const may = mayChange(this.#parts, session, user);
     if (may !== 'yes') return refusal(may);
     const name = readName(called);
@@ -134,7 +136,7 @@ export class FactorEnroller implements Enroller {
     const isReplaced = (one: Enrolment): boolean => one.factor === factor.id && !factor.several;
     const replaced = user?.enrolments.filter(isReplaced) ?? [];
     // In the same write as the factor, so that nobody is told of codes that were never kept (I9).
-    const made = user?.recovery === undefined ? await this.#parts.recovery()?.make(identity) : undefined;
+    const made = user?.recovery === undefined ? await this.#recovery(identity)?.make(identity) : undefined;
     let codes: readonly string[] | undefined;
     const saved = await this.#change(session, (current) => {
       if (current.draft?.enrolment.id !== draft.enrolment.id) return 'draft-missing';
@@ -170,7 +172,7 @@ export class FactorEnroller implements Enroller {
   async makeCodes(session: LiveSession): Promise<(Done & { readonly codes: readonly string[] }) | Refusal> {
     const { clock, counters, log, store } = this.#parts;
     const identity = ownerOf(session);
-    const recovery = this.#parts.recovery();
+    const recovery = this.#recovery(identity);
     const user = await store.users.get(identity);
     if (recovery === undefined || user === undefined || user.enrolments.length === 0) return refusal('factor-off');
     const may = mayChange(this.#parts, session, user);
@@ -195,11 +197,12 @@ export class FactorEnroller implements Enroller {
     const user = await store.users.get(identity);
     const enrolment = user?.enrolments.find((candidate) => candidate.id === id);
     if (user === undefined || enrolment === undefined) return refusal('way-unknown');
-    const isRequired = this.#parts.policy(identity).level === 'required';
+    const policy = this.#parts.policy(identity);
     const removed = await this.#change(session, (current) => {
       const kept = current.enrolments.filter((candidate) => candidate.id !== id);
       if (kept.length === current.enrolments.length) return 'way-unknown';
-      if (kept.length === 0 && isRequired) return 'factor-required'; // judged here: two tabs may remove one each
+      const left = kept.map(({ factor }) => factor);
+      if (!mayKeepOnly(policy, left)) return 'factor-required'; // judged here: two tabs may remove one each
       const rest = kept.length === 0 ? withoutCodes(current) : current;
       return { ...rest, enrolments: kept, factorVersion: current.factorVersion + 1 };
     });
@@ -217,6 +220,11 @@ export class FactorEnroller implements Enroller {
 
   async postpone(session: LiveSession): Promise<Proved | Refusal> {
     return postpone(this.#parts, session);
+  }
+
+  /** Where recovery codes count for this identity. */
+  #recovery(identity: Identity): ReturnType<CeremonyParts['recovery']> {
+    return isAllowed(this.#parts.policy(identity), 'recovery') ? this.#parts.recovery() : undefined;
   }
 
   /** Changes the account if this session may, judged on the record as it is at the moment of writing. */

@@ -1,9 +1,10 @@
 /**
- * The ways in which a login can be proved: what its identity has enrolled and what is switched on now. A way that is not in
- * this list does not exist, whatever a request names (attack 16).
+ * The ways in which a login can be proved: what its identity has enrolled, what is switched on now, and what the
+ * policy counts for it. A way that is not in this list does not exist, whatever a request names (attack 16).
  */
 import type { Channel, Judge } from '../factors/factor.ts';
-import type { Enrolment, Identity, Instant, PendingLogin } from '../gate/types.ts';
+import { isAllowed } from '../gate/policy.ts';
+import type { Enrolment, FactorId, Identity, Instant, PendingLogin } from '../gate/types.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, endingOf } from './accounts.ts';
 import type { Way } from './ceremonies.ts';
@@ -35,6 +36,7 @@ export async function chooseWay(parts: CeremonyParts, login: PendingLogin, id: s
 
 /** Whether a way that was asked is still one, by the account as it is now. @param answered id of the enrolment that was proved */
 export function isStillThere(parts: CeremonyParts, chosen: Chosen, user: UserRecord, answered: string): boolean {
+  if (!counts(parts, user.identity, chosen.factor.id)) return false;
   if (chosen.factor.id === 'recovery') return parts.recovery() !== undefined && user.enrolments.length > 0;
   return parts.factor(chosen.factor.id) !== undefined && user.enrolments.some(({ id }) => id === answered);
 }
@@ -56,7 +58,8 @@ export function wayOf({ enrolment, factor }: Chosen): Way {
 async function possible(parts: CeremonyParts, identity: Identity): Promise<Chosen[]> {
   const user = await parts.store.users.get(identity);
   if (user === undefined) return [];
-  return parts.factors().flatMap((factor) => {
+  const usable = parts.factors().filter(({ id }) => counts(parts, identity, id));
+  return usable.flatMap((factor) => {
     const [enrolment, ...others] = user.enrolments.filter((candidate) => candidate.factor === factor.id);
     return enrolment === undefined ? [] : [{ factor, enrolment, others, user }];
   });
@@ -64,12 +67,16 @@ async function possible(parts: CeremonyParts, identity: Identity): Promise<Chose
 
 /** Only beside a factor: codes alone are none, so that nobody is asked who has nothing else (attack 15). */
 async function recovery(parts: CeremonyParts, identity: Identity): Promise<readonly Chosen[]> {
-  const factor = parts.recovery();
+  const factor = counts(parts, identity, 'recovery') ? parts.recovery() : undefined;
   const user = await parts.store.users.get(identity);
   const { codes, madeAt } = user?.recovery ?? { codes: [], madeAt: 0 };
   if (factor === undefined || user === undefined || user.enrolments.length === 0 || codes.length === 0) return [];
   const enrolment = { id: RECOVERY_WAY, factor: factor.id, data: codes, createdAt: madeAt };
   return [{ factor, enrolment, others: [], user }];
+}
+
+function counts(parts: CeremonyParts, identity: Identity, factor: FactorId): boolean {
+  return isAllowed(parts.policy(identity), factor);
 }
 
 async function lastUse(parts: CeremonyParts, { enrolment, others }: Chosen): Promise<Instant> {

@@ -1,7 +1,7 @@
 /** What no single key can know: keys that contradict each other (errors) and what is allowed but dangerous (warnings). */
 import { hostMatcher } from '../profiles/patterns.ts';
 import type { ProfileData } from '../profiles/schema.ts';
-import { isAnyOn } from './factors/factors.ts';
+import { isAnyOn, isOneOn } from './factors/factors.ts';
 import { isLoopback } from './loopback.ts';
 import { error, type Remark, warning } from './remark.ts';
 import type { ParsedConfig } from './schema.ts';
@@ -47,6 +47,11 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
   const levels = [policy.default, ...Object.values(policy.users)];
   if (policy.graceUntil !== undefined && !levels.includes('required')) {
     remarks.push(warning(['policy', 'graceUntil'], 'has no effect: nobody is required to have a second factor'));
+  }
+  for (const [name, counting] of Object.entries(policy.factors)) {
+    if (!isOneOn(factors, counting)) {
+      remarks.push(error(['policy', 'factors', name], 'none of these is on: nobody of them could sign in'));
+    }
   }
   const { firstEnrolment } = policy;
   for (const key of ['withoutTicketFrom', 'withoutTicketUntil'] as const) {

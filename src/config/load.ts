@@ -190,8 +190,10 @@ function checkNames(config: ParsedConfig, profile: Profile): readonly Remark[] {
   const admins = config.admins.flatMap((name, i): Remark[] =>
     profile.identify(name) === undefined ? [error(['admins', i], rule)] : [],
   );
-  const users = Object.keys(config.policy.users).flatMap((name): Remark[] =>
-    profile.identify(name) === undefined ? [error(['policy', 'users', name], rule)] : [],
+  const users = (['users', 'factors'] as const).flatMap((key) =>
+    Object.keys(config.policy[key]).flatMap((name): Remark[] =>
+      profile.identify(name) === undefined ? [error(['policy', key, name], rule)] : [],
+    ),
   );
   return [...admins, ...users];
 }

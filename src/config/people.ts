@@ -12,11 +12,16 @@ export type PolicyOf = (identity: Identity, from?: ClientFacts) => PolicyFor;
 export function policyOf(policy: Config['policy'], identify: Identify, isFree: (address: string) => boolean): PolicyOf {
   const { firstEnrolment, graceUntil } = policy;
   const level = levelsOf(policy, identify);
-  return (identity, from) => ({
-    level: level(identity),
-    first: firstRule(firstEnrolment, from, isFree),
-    ...(graceUntil === undefined ? {} : { graceUntil }),
-  });
+  const allowed = byName(policy.factors, identify);
+  return (identity, from) => {
+    const factors = allowed(identity);
+    return {
+      level: level(identity),
+      first: firstRule(firstEnrolment, from, isFree),
+      ...(graceUntil === undefined ? {} : { graceUntil }),
+      ...(factors === undefined ? {} : { factors }),
+    };
+  };
 }
 
 function firstRule(
@@ -29,19 +34,23 @@ function firstRule(
   return { needs, free: { here, ...(until === undefined ? {} : { until }) } };
 }
 
-/** A name as such goes first, then patterns in the order written, then the default. */
 export function levelsOf(
   policy: Pick<Config['policy'], 'default' | 'users'>,
   identify: Identify,
 ): (identity: Identity) => PolicyLevel {
-  const exact = new Map<string, PolicyLevel>();
-  const patterns: { readonly expression: RegExp; readonly level: PolicyLevel }[] = [];
-  for (const [name, level] of Object.entries(policy.users)) {
-    if (name.includes('*')) patterns.push({ expression: wildcard(name, identify), level });
-    else exact.set(identify(name) ?? name, level);
+  const named = byName(policy.users, identify);
+  return (identity) => named(identity) ?? policy.default;
+}
+
+/** A name as such goes first, then patterns in the order written. */
+function byName<T>(entries: Readonly<Record<string, T>>, identify: Identify): (identity: Identity) => T | undefined {
+  const exact = new Map<string, T>();
+  const patterns: { readonly expression: RegExp; readonly value: T }[] = [];
+  for (const [name, value] of Object.entries(entries)) {
+    if (name.includes('*')) patterns.push({ expression: wildcard(name, identify), value });
+    else exact.set(identify(name) ?? name, value);
   }
-  return (identity) =>
-    exact.get(identity) ?? patterns.find(({ expression }) => expression.test(identity))?.level ?? policy.default;
+  return (identity) => exact.get(identity) ?? patterns.find(({ expression }) => expression.test(identity))?.value;
 }
 
 export function adminsOf(admins: readonly string[], identify: Identify): (identity: Identity) => boolean {

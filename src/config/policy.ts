@@ -1,5 +1,6 @@
 /** The block `policy`: who is asked for a second factor. Decides nothing about a request. */
 import { z } from 'zod';
+import { FACTOR_IDS } from '../gate/types.ts';
 import { cidr } from '../profiles/checks.ts';
 import { duration, instant } from './durations.ts';
 import { LATER } from './later.ts';
@@ -36,6 +37,12 @@ export const policySchema = z.strictObject({
     .default({})
     .describe(
       'Levels of single identities or patterns (`*@example.com`). A name as such goes first, then patterns in order.',
+    ),
+  factors: z
+    .record(z.string().min(1), z.array(z.enum(FACTOR_IDS)).min(1))
+    .default({})
+    .describe(
+      'Factors that count for single identities or patterns, for signing in and for setting up; all others do not. Without a line: all that are on. recovery is one of them.',
     ),
   graceUntil: instant()
     .optional()

@@ -45,6 +45,15 @@ export function isAllowed({ factors }: Pick<PolicyFor, 'factors'>, factor: Facto
   return factors === undefined || factors.includes(factor);
 }
 
+/**
+ * Whether a person may go on with what is left after a factor was removed: not without any where one is required, and never
+ * with only such as do not count, because then there is no way in.
+ */
+export function mayKeepOnly(policy: Pick<PolicyFor, 'level' | 'factors'>, left: readonly FactorId[]): boolean {
+  if (left.length === 0) return policy.level !== 'required';
+  return left.some((factor) => isAllowed(policy, factor));
+}
+
 export interface Changing {
   readonly hasFactor: boolean;
   readonly provedFreshly: boolean;

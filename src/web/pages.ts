@@ -170,8 +170,8 @@ export const PAGES = {
     status: 403,
     title: 'No way to sign in',
     sentences: [
-      'Two-factor authentication is on for your account, but the method that you set up is switched off here.',
-      'Ask your administrator to switch it on again or to reset two-factor authentication for you.',
+      'Two-factor authentication is on for your account, but no method that you set up is accepted here any more.',
+      'Ask your administrator to accept one of them again or to reset two-factor authentication for you.',
     ],
     ways: ['sign-in'],
     log: 'error',

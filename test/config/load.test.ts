@@ -155,6 +155,11 @@ describe('single mistakes', () => {
     [`${BASE}policy: { firstEnrolment: { withoutTicketFrom: [10.0.0.0/8] } }\n`, /needs policy\.firstEnrolment\.needs/],
     [`${BASE}policy: { firstEnrolment: { withoutTicketUntil: 2026-12-31 } }\n`, /needs policy\.firstEnrolment\.needs/],
     [`${BASE}policy: { firstEnrolment: { needs: ticket, withoutTicketFrom: [office] } }\n`, /withoutTicketFrom\[0\]/],
+    [`${BASE}policy: { factors: { a: [] } }\n`, /policy\.factors\.a: needs at least 1 entries/],
+    [`${BASE}policy: { factors: { a: [sms] } }\n`, /policy\.factors\.a: none of these is on/],
+    [`${BASE}policy: { factors: { a: [recovery] } }\nfactors: { recovery: {} }\n`, /none of these is on/],
+    [`${BASE}policy: { factors: { a: [pigeon] } }\n`, /policy\.factors\.a\[0\]: must be one of/],
+    [`${BASE}policy: { factors: { "a\\u0007": [totp] } }\n`, /cannot be the name of an account/],
     [`${BASE}policy: { graceUntil: soon }\n`, /2026-12-31/],
     [`${BASE}policy: { graceUntil: 2026-02-30 }\n`, /2026-12-31/],
     [`${BASE}policy: { default: required }\nfactors: { totp: false }\n`, /nobody could sign in/],
@@ -385,6 +390,18 @@ test('overrides reach the compiled profile, and do not stand in the configuratio
 });
 
 const identify = (name: string) => name.trim().toLowerCase() as Identity;
+
+test('which factors count: by name, then by pattern, else all', async () => {
+  const { policy } = await good(
+    `${BASE}policy: { factors: { A@x.example: [totp, recovery], '*@x.example': [totp] } }\n`,
+  );
+  const of = policyOf(policy, identify, () => false);
+  expect(['a@x.example', 'b@x.example', 'c'].map((name) => of(name as Identity).factors)).toEqual([
+    ['totp', 'recovery'],
+    ['totp'],
+    undefined,
+  ]);
+});
 
 test('who may be first: where, until when, and from nowhere when nobody knows from where', async () => {
   const rule = async (text: string) => {

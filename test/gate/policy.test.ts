@@ -1,6 +1,13 @@
 /** What an accepted password is worth, until when a factor may wait, and who may change factors: every line of each table. */
 import { describe, expect, it } from 'vitest';
-import { type FirstRule, isAllowed, mayChangeFactors, mayWaitUntil, standing } from '../../src/gate/policy.ts';
+import {
+  type FirstRule,
+  isAllowed,
+  mayChangeFactors,
+  mayKeepOnly,
+  mayWaitUntil,
+  standing,
+} from '../../src/gate/policy.ts';
 
 const NOW = 1_000_000;
 const ANYBODY: FirstRule = { needs: 'nothing' };
@@ -69,6 +76,19 @@ it('counts every factor where nothing is said, and none but the listed ones othe
   expect(isAllowed({ factors: ['passkey'] }, 'totp')).toBe(false);
   expect(isAllowed({ factors: ['passkey'] }, 'recovery')).toBe(false);
   expect(isAllowed({ factors: [] }, 'passkey')).toBe(false);
+});
+
+it.each([
+  ['off', undefined, [], true],
+  ['optional', undefined, [], true],
+  ['required', undefined, [], false],
+  ['required', undefined, ['totp'], true],
+  ['required', ['passkey'], ['totp', 'passkey'], true],
+  ['required', ['passkey'], ['totp'], false],
+  ['optional', ['passkey'], ['totp'], false],
+  ['optional', ['passkey'], [], true],
+] as const)('policy %s, counting %s: may keep only %s → %s', (level, factors, left, expected) => {
+  expect(mayKeepOnly({ level, ...(factors === undefined ? {} : { factors }) }, left)).toBe(expected);
 });
 
 function ticketBut(here: boolean, until?: number): FirstRule {

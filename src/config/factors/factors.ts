@@ -40,6 +40,11 @@ export function isAnyOn(parsed: ParsedFactors): boolean {
   return ALL.some(([name, block]) => block.isOn(parsed[name]));
 }
 
+/** Whether one of these can be asked for at the prompt; recovery codes are nothing without another one. */
+export function isOneOn(parsed: ParsedFactors, names: readonly Name[]): boolean {
+  return ALL.some(([name, block]) => name !== 'recovery' && names.includes(name) && block.isOn(parsed[name]));
+}
+
 export function secretsOf(parsed: ParsedFactors): readonly SecretAt[] {
   return ALL.flatMap(([name, block]) =>
     Object.entries(block.secrets?.(parsed[name]) ?? {}).flatMap(([key, ref]) =>
