@@ -4,11 +4,13 @@ import type { CeremonyLimits, CeremonyParts } from './ceremonies/accounts.ts';
 import { Administrator } from './ceremonies/administrator.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
+import { Notices } from './ceremonies/notices.ts';
 import { Occasions } from './ceremonies/notifying.ts';
 import { Overview } from './ceremonies/overview.ts';
 import { FactorProver } from './ceremonies/prover.ts';
 import { Questions } from './ceremonies/questions.ts';
 import type { Clock } from './clock.ts';
+import type { Mailer } from './factors/factor.ts';
 import type { Factors } from './factors/registry.ts';
 import type { PolicyFor } from './gate/policy.ts';
 import type { ClientFacts, Identity } from './gate/types.ts';
@@ -23,6 +25,7 @@ import { Sessions } from './session/sessions.ts';
 import type { Store } from './store/store.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import { createWeb } from './web/create.ts';
+import { noticeMail } from './web/notice-mail.ts';
 import type { KeySettings, Site } from './web/web.ts';
 
 /** Everything that a reload may change. */
@@ -30,6 +33,8 @@ export interface Rules extends Settings {
   readonly sessions: SessionLimits;
   readonly ceremonies: CeremonyLimits;
   readonly factors: Factors;
+  /** Present when mail can be sent. */
+  readonly mailer?: Mailer;
   readonly site: Site;
   /** @param from the browser that signed in, where one did */
   policy(identity: Identity, from?: ClientFacts): PolicyFor;
@@ -80,12 +85,21 @@ export function assemble(ingredients: Ingredients): Assembled {
   const counters = new Counters(store.counters);
   const randomId = () => randomBytes(12).toString('base64url');
   const policy = (identity: Identity, from?: ClientFacts) => rules().policy(identity, from);
+  const notices = new Notices({
+    kept: new Occasions(store.counters, clock, log),
+    unread: new Occasions(store.counters, clock, log, 'news'),
+    mailer: () => rules().mailer,
+    email: (identity) => rules().email(identity),
+    compose: (identity, occasion) => noticeMail(rules().site, identity, occasion),
+    clock,
+    log,
+  });
   const parts: CeremonyParts = {
     store,
     sessions,
     counters,
     questions: new Questions(store.counters, randomId),
-    notify: new Occasions(store.counters, clock, log),
+    notify: notices,
     clock,
     log,
     policy,
@@ -104,6 +118,7 @@ export function assemble(ingredients: Ingredients): Assembled {
       enroller: new FactorEnroller(parts),
       administration: new Administrator(parts),
       selfService: new Overview(parts),
+      news: notices,
     },
     sessions,
     key,

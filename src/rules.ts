@@ -61,6 +61,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       ticketMs: config.policy.firstEnrolment.ticketLife,
     },
     factors,
+    ...(mailer === undefined ? {} : { mailer }),
     site: {
       service,
       publicUrl: publicUrl.origin,

@@ -233,7 +233,16 @@ export interface Administration {
   ): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
 }
 
+/** What happened to an account while its owner was away, and no mail has told. */
+export interface News {
+  /** Newest first. Never throws. */
+  unseen(session: LiveSession): Promise<readonly Occasion[]>;
+  /** The person has read it. */
+  seen(session: LiveSession): Promise<void>;
+}
+
 export interface Ceremonies {
+  readonly news: News;
   readonly prover: Prover;
   readonly enroller: Enroller;
   readonly administration: Administration;

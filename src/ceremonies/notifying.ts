@@ -35,18 +35,21 @@ export class Occasions implements Notifier {
   readonly #store: Collection<CounterRecord>;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #name: string;
 
-  constructor(store: Collection<CounterRecord>, clock: Clock, log: Log) {
+  /** @param name of the list: a person may have several */
+  constructor(store: Collection<CounterRecord>, clock: Clock, log: Log, name = 'events') {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
+    this.#name = name;
   }
 
   async tell(identity: Identity, happening: Happening, from?: ClientFacts): Promise<void> {
     const at = this.#clock.now();
     const occasion = { at, happening: { ...happening }, ...(from === undefined ? {} : { from: { ...from } }) };
     try {
-      await this.#store.update(keyOf(identity), (current) => ({
+      await this.#store.update(this.#keyOf(identity), (current) => ({
         write: { events: [occasion, ...listOf(current)].slice(0, MOST), expiresAt: at + MEMORY_MS },
         result: undefined,
       }));
@@ -57,16 +60,24 @@ export class Occasions implements Notifier {
 
   async recent(identity: Identity): Promise<readonly Occasion[]> {
     const oldest = this.#clock.now() - MEMORY_MS;
-    const record = await this.#store.get(keyOf(identity));
+    const record = await this.#store.get(this.#keyOf(identity));
     return listOf(record).flatMap((value) => {
       const occasion = read(value);
       return occasion === undefined || occasion.at <= oldest ? [] : [occasion];
     });
   }
-}
 
-function keyOf(identity: Identity): string {
-  return `events:${identity}`;
+  /** Empties the list. @throws StoreError */
+  async forget(identity: Identity): Promise<void> {
+    await this.#store.update(this.#keyOf(identity), (current) => ({
+      ...(current === undefined ? {} : { write: null }),
+      result: undefined,
+    }));
+  }
+
+  #keyOf(identity: Identity): string {
+    return `${this.#name}:${identity}`;
+  }
 }
 
 function listOf(record: CounterRecord | undefined): readonly Json[] {

@@ -55,9 +55,13 @@ export async function sessionViews(session: LiveSession, screen: Screen): Promis
 
 export async function eventViews(session: LiveSession, screen: Screen): Promise<readonly EventView[]> {
   const found = await screen.options.ceremonies.selfService.events(session);
-  return found.map(({ at, from, happening }: Occasion) => ({
+  return found.map((one) => eventView(one, screen));
+}
+
+export function eventView({ at, from, happening }: Occasion, screen: Screen): EventView {
+  return {
     text: happeningText(happening),
     at: timeOf(at, screen.now),
     by: from === undefined ? '' : `${browserName(from.agent)}, ${from.address}`,
-  }));
+  };
 }

@@ -6,8 +6,9 @@ import { AttemptOnce } from './attempt-once.ts';
 import { channelOf, codeForm, insistOf } from './code-form.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
+import { goOn } from './news.ts';
 import { outcomeOf } from './outcomes.ts';
-import { leave, leaveWith, type Notice, take } from './page-memory.ts';
+import { leave, type Notice, take } from './page-memory.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
 import { sendText, TITLES, wayText } from './texts.ts';
@@ -56,13 +57,7 @@ async function prove(ctx: OwnContext, form: Form, screen: Screen, attempts: Atte
   const wayId = form.get('way') ?? '';
   const code = form.get('code') ?? '';
   const answer = await attempts.run(session, JSON.stringify([wayId, code]), () => prover.prove(session, wayId, code));
-  if (answer.ok) {
-    screen.setCookie(ctx, answer.issued);
-    if (answer.codesLeft === undefined) return screen.redirect(ctx, answer.returnTo);
-    // Whoever needed a code on paper has lost something: the account first, where it can be replaced.
-    await leaveWith(screen.options, answer.issued.session, { kind: 'recovery-used', left: answer.codesLeft });
-    return screen.redirect(ctx, isStepUp ? answer.returnTo : screen.path('/account'));
-  }
+  if (answer.ok) return goOn(ctx, screen, answer, isStepUp);
   if (answer.code === 'session-gone') return notAsked(ctx, screen, session, answer);
   if (isEnd(answer)) return screen.end(ctx, answer);
   const prompt = await prover.prompt(session);

@@ -17,6 +17,7 @@ import { ClientGone } from './form.ts';
 import { gracePages } from './grace.ts';
 import { pageHeaders } from './headers.ts';
 import { logoutPages } from './logout.ts';
+import { newsPages } from './news.ts';
 import type { WebOptions } from './options.ts';
 import { pageMemory } from './page-memory.ts';
 import { pushPages } from './push.ts';
@@ -45,6 +46,7 @@ export function createWeb(options: WebOptions): Web {
   for (const add of [
     challengePages,
     pushPages,
+    newsPages,
     accountPages,
     gracePages,
     ticketPages,

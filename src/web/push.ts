@@ -8,6 +8,7 @@ import type { Json } from '../gate/types.ts';
 import { notAsked, otherWays } from './challenge.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
+import { goOn } from './news.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
@@ -46,12 +47,10 @@ async function tell(ctx: OwnContext, screen: Screen): Promise<void> {
 
 async function collect(ctx: OwnContext, form: Form, screen: Screen): Promise<void> {
   const session = sessionOf(ctx);
+  const isStepUp = session.session.state === 'verified';
   const way = form.get('way') ?? '';
   const answer = await screen.options.ceremonies.prover.look(session, way);
-  if (answer.ok) {
-    screen.setCookie(ctx, answer.issued);
-    return screen.redirect(ctx, answer.returnTo);
-  }
+  if (answer.ok) return goOn(ctx, screen, answer, isStepUp);
   if (answer.code === 'session-gone') return notAsked(ctx, screen, session, answer);
   await refused(ctx, screen, way, answer);
 }

@@ -15,6 +15,7 @@ const NAMES = [
   'enrol-done',
   'recovery',
   'recovery-codes',
+  'news',
   'remove',
   'admin',
   'admin-confirm',

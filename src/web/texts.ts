@@ -20,6 +20,7 @@ export const TITLES = {
   stepUp: 'Confirm that it is you',
   push: 'Approve it in your app',
   pushAnswered: 'Your app has answered',
+  news: 'Since you were last here',
   account: 'Two-factor authentication',
   admin: 'Administration',
   logout: 'Sign out',

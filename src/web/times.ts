@@ -22,6 +22,11 @@ export function dayOf(at: Instant): ShownTime {
   return { text: new Intl.DateTimeFormat(LOCALE, DAY).format(at), iso: new Date(at).toISOString() };
 }
 
+/** Day and time: for what is read later, elsewhere. */
+export function momentText(at: Instant): string {
+  return new Intl.DateTimeFormat(LOCALE, { ...CLOCK, ...DAY }).format(at);
+}
+
 /** Whole seconds until then, at least 0. */
 export function secondsUntil(at: Instant, now: Instant): number {
   return Math.max(0, Math.ceil((at - now) / 1000));

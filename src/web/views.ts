@@ -205,6 +205,12 @@ export interface RecoveryView {
   readonly error: ErrorView | false;
 }
 
+export interface NewsView {
+  /** Where to go on. */
+  readonly to: string;
+  readonly occasions: readonly EventView[];
+}
+
 export interface RemoveView {
   readonly heading: string;
   readonly noun: string;
@@ -279,6 +285,7 @@ export interface Views {
   'enrol-done': EnrolDoneView;
   recovery: RecoveryView;
   'recovery-codes': { readonly codes: CodesView };
+  news: NewsView;
   remove: RemoveView;
   admin: AdminView;
   'admin-confirm': AdminConfirmView;

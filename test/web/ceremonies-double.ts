@@ -9,6 +9,7 @@ import type {
   DraftView,
   Enrolled,
   Enroller,
+  News,
   Occasion,
   Prover,
   SelfService,
@@ -87,6 +88,15 @@ export class CeremoniesDouble implements Ceremonies {
     if (text.length > digits.max) return refusal('code-too-long', { digits });
     return text === RIGHT_CODE ? undefined : refusal('code-wrong', { left: 2, wrongInARow: 2 });
   }
+
+  occasions: Occasion[] = [];
+
+  readonly news: News = {
+    unseen: async () => this.occasions,
+    seen: async () => {
+      this.occasions = [];
+    },
+  };
 
   readonly selfService: SelfService = {
     sessions: async (session) =>
