@@ -4,7 +4,7 @@ import type { FactorId, Identity } from '../gate/types.ts';
 import { formatPhone } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Draft, UserRecord } from '../store/store.ts';
-import { type CeremonyParts, endingOf, personOf } from './accounts.ts';
+import { type CeremonyParts, endingOf, isSynced, personOf } from './accounts.ts';
 import type { Account, Available, Enrolled } from './ceremonies.ts';
 import { mayChange } from './first-method.ts';
 
@@ -25,6 +25,7 @@ export async function accountOf(
   for (const enrolment of enrolments) {
     const lastUsedAt = await parts.counters.lastUse(enrolment.id);
     const ending = endingOf(enrolment);
+    const synced = isSynced(enrolment);
     enrolled.push({
       id: enrolment.id,
       factor: enrolment.factor,
@@ -35,6 +36,8 @@ export async function accountOf(
       ),
       ...(lastUsedAt === undefined ? {} : { lastUsedAt }),
       ...(ending === undefined ? {} : { ending }),
+      ...(enrolment.name === undefined ? {} : { name: enrolment.name }),
+      ...(synced === undefined ? {} : { isSynced: synced }),
     });
   }
   const has = (factor: FactorId) => enrolments.some((enrolment) => enrolment.factor === factor);

@@ -78,10 +78,19 @@ export function emptyUser(identity: Identity): UserRecord {
 
 /** Last two digits of the number behind an enrolment, where its factor keeps one. */
 export function endingOf(enrolment: Enrolment): string | undefined {
-  const { data } = enrolment;
-  if (data === null || typeof data !== 'object' || Array.isArray(data)) return undefined;
-  const ending = (data as { readonly [key: string]: unknown })['phoneEnding'];
+  const ending = fieldOf(enrolment, 'phoneEnding');
   return typeof ending === 'string' ? ending : undefined;
+}
+
+/** Whether a key may be on several devices, where its factor says so. */
+export function isSynced(enrolment: Enrolment): boolean | undefined {
+  const synced = fieldOf(enrolment, 'isSynced');
+  return typeof synced === 'boolean' ? synced : undefined;
+}
+
+function fieldOf({ data }: Enrolment, name: string): unknown {
+  if (data === null || typeof data !== 'object' || Array.isArray(data)) return undefined;
+  return (data as { readonly [key: string]: unknown })[name];
 }
 
 /** What a provider's trouble is called in a refusal. */

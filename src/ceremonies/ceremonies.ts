@@ -107,6 +107,10 @@ export interface Enrolled {
   readonly createdAt: Instant;
   readonly lastUsedAt?: Instant;
   readonly ending?: string;
+  /** Given by the person. */
+  readonly name?: string;
+  /** Whether a key may be on several devices; absent where that is no question. */
+  readonly isSynced?: boolean;
   readonly mayRemove: boolean;
 }
 

@@ -82,11 +82,14 @@ export class Counters {
     });
   }
 
-  /** Uses up a time step of an enrolment. @returns false when it, or a later one, was used before (RFC 6238 5.2). */
+  /**
+   * Uses up a step of an enrolment. @returns false when it, or a later one, was used before (RFC 6238 5.2). Zero is no step:
+   * a key that does not count says it each time, and one that counted before must not (WebAuthn 7.2, 22).
+   */
   useStep(enrolment: string, step: number, now: Instant): Promise<boolean> {
     return this.#store.update(`step:${enrolment}`, (current) => {
       const last = current?.['step'];
-      if (typeof last === 'number' && step <= last) return { result: false };
+      if (typeof last === 'number' && step <= last && last !== 0) return { result: false };
       return { write: { step, expiresAt: now + USED_MEMORY_MS }, result: true };
     });
   }

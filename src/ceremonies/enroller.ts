@@ -17,7 +17,7 @@ import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { withoutCodes } from './recovery.ts';
 import { sendCode } from './sending.ts';
-import { asking, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
+import { asking, lateCode, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
 
 /** Wrong codes that end a draft. */
 const DRAFT_TRIES = 10;
@@ -133,6 +133,7 @@ export class FactorEnroller implements Enroller {
       ...(verification.data === undefined ? {} : { data: verification.data }),
       ...(name === '' ? {} : { name }),
     };
+    if (await isTaken(this.#parts, factor, enrolment)) return refusal('assertion-taken');
     const isReplaced = (one: Enrolment): boolean => one.factor === factor.id && !factor.several;
     const replaced = user?.enrolments.filter(isReplaced) ?? [];
     // In the same write as the factor, so that nobody is told of codes that were never kept (I9).
@@ -281,7 +282,7 @@ export class FactorEnroller implements Enroller {
     }
     if (reason === 'replayed') return refusal(wrongCode(factor, reason), { digits });
     await this.#parts.counters.refundTry(draft.enrolment.id);
-    if (reason === 'expired' || reason === 'superseded') return refusal(`code-${reason}`);
+    if (reason === 'expired' || reason === 'superseded') return refusal(lateCode(factor, reason));
     return refusal(troubleCode(reason));
   }
 }
@@ -289,6 +290,17 @@ export class FactorEnroller implements Enroller {
 function isFull(factor: Factor, user: UserRecord | undefined): boolean {
   const ofKind = user?.enrolments.filter((one) => one.factor === factor.id) ?? [];
   return factor.several && ofKind.length >= MOST_OF_A_KIND;
+}
+
+/** Whether somebody has this very key, the person included. Every account is looked at: it is asked at enrolments only. */
+async function isTaken({ store }: CeremonyParts, factor: Factor, made: Enrolment): Promise<boolean> {
+  if (factor.isSame === undefined) return false;
+  for await (const [, user] of store.users.entries()) {
+    for (const one of user.enrolments) {
+      if (one.factor === factor.id && factor.isSame(one.data, made.data)) return true;
+    }
+  }
+  return false;
 }
 
 /** A name as it is kept and shown: one line. @returns `undefined` when it cannot be one, the empty text when there is none. */

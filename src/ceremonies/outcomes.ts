@@ -14,7 +14,9 @@ export type RefusalCode =
   | 'recovery-wrong'
   // a passkey or security key
   | 'assertion-refused'
-  | 'assertion-cancelled'
+  | 'assertion-cancelled' // an empty answer: the browser gave none
+  | 'assertion-expired' // costs no guess
+  | 'assertion-taken' // this key belongs to an account already
   // a request in an app
   | 'push-waiting'
   | 'push-denied'

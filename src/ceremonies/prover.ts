@@ -12,7 +12,7 @@ import type { Prompt, Proved, Prover, Sent, Waiting, Way } from './ceremonies.ts
 import { type Refusal, refusal } from './outcomes.ts';
 import { forgivePushes, sendPush, standingOf } from './pushing.ts';
 import { sendCode } from './sending.ts';
-import { type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
+import { lateCode, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
 import { type Chosen, chooseWay, isStillThere, wayOf, waysOf } from './ways.ts';
 
 interface Request {
@@ -210,7 +210,7 @@ export class FactorProver implements Prover {
       // The person did nothing wrong: neither the login nor the identity loses a guess.
       await counters.refundTry(login.id);
       await counters.refundGuess(login.identity);
-      if (reason === 'expired' || reason === 'superseded') return refusal(`code-${reason}`);
+      if (reason === 'expired' || reason === 'superseded') return refusal(lateCode(factor, reason));
       log.error('provider_failed', { identity: login.identity, factor: factor.id, reason });
       return refusal(troubleCode(reason));
     }

@@ -42,7 +42,8 @@ export function readAnswer(factor: Judge, input: unknown): { readonly ok: true; 
     if (read.ok) return { ok: true, answer: read.code };
     return refusal(read.problem === 'empty' ? 'code-empty' : 'recovery-wrong');
   }
-  const isText = typeof input === 'string' && input !== '' && input.length <= LONGEST_ANSWER;
+  if (input === '') return refusal('assertion-cancelled');
+  const isText = typeof input === 'string' && input.length <= LONGEST_ANSWER;
   return isText ? { ok: true, answer: input } : refusal('assertion-refused');
 }
 
@@ -97,6 +98,11 @@ export function wrongCode(factor: Judge, reason: 'wrong' | 'replayed'): RefusalC
   if (factor.answer === 'assertion') return 'assertion-refused';
   if (factor.answer === 'recovery-code') return 'recovery-wrong';
   return reason === 'wrong' ? 'code-wrong' : 'code-replayed';
+}
+
+/** What an answer to no open question is called; it costs no guess. */
+export function lateCode(factor: Judge, reason: 'expired' | 'superseded'): RefusalCode {
+  return factor.answer === 'assertion' ? 'assertion-expired' : `code-${reason}`;
 }
 
 export function askedOf(

@@ -74,6 +74,8 @@ export interface Factor extends Judge {
   begin(person: Person, now: Instant): Promise<Begun>;
   /** What the enrolment page shows, again after a reload, as long as the enrolment is a draft. */
   instructions(enrolment: Enrolment, person: Person): Promise<Instructions>;
+  /** Whether two enrolments are one thing, which only one account may have (one key, for example). Absent: never. */
+  isSame?(one: Json, other: Json): boolean;
   /** Tells the provider that the enrolment ended. Best effort: ours is gone whatever it answers. */
   remove(enrolment: Enrolment): Promise<void>;
   /** Whether the provider takes our key and our account, for the admin page; absent when local. Names no person. */
@@ -150,7 +152,8 @@ export interface Instructions {
 /** `expired`: nothing is open any more. `superseded`: right, for an older message. Neither costs a guess. */
 export type Verification =
   /**
-   * `step`: must be higher than every one before it (a time step of RFC 6238, a signature counter of WebAuthn). `data`:
+   * `step`: must be higher than every one before it (a time step of RFC 6238, a signature counter of WebAuthn, where zero
+   * may stay zero). `data`:
    * replaces the draft's own, at enrolment only. `enrolment`: the id of which one answered, when it was one of the others.
    * `spends`: the hash of the recovery code that must be used up with this.
    */

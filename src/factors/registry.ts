@@ -8,11 +8,13 @@ import { type AuthyNeeds, createAuthy } from './authy/authy.ts';
 import type { AuthyOptions } from './authy/options.ts';
 import { createEmail } from './email/email.ts';
 import type { Factor, FactorLog, Mailer, RecoveryCodes } from './factor.ts';
+import { createPasskey, type PasskeyOptions } from './passkey/passkey.ts';
 import { createRecovery, type RecoveryOptions } from './recovery/recovery.ts';
 import { createSms, type SmsOptions } from './sms/sms.ts';
 import { createTotp, type RandomBytes, type TotpOptions } from './totp/totp.ts';
 
 export interface FactorsOptions {
+  readonly passkey?: PasskeyOptions;
   readonly totp?: TotpOptions;
   readonly authy?: AuthyOptions;
   readonly sms?: SmsOptions;
@@ -53,7 +55,8 @@ export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Fact
   const sms = options.sms === undefined ? undefined : createSms(options.sms, needs);
   const { mailer } = needs;
   const email = options.email?.codes !== true || mailer === undefined ? undefined : createEmail({ ...needs, mailer });
-  const factors: readonly Factor[] = [totp, authy, sms, email].filter((factor) => factor !== undefined);
+  const passkey = options.passkey === undefined ? undefined : createPasskey(options.passkey, needs);
+  const factors: readonly Factor[] = [passkey, totp, authy, sms, email].filter((factor) => factor !== undefined);
   const recovery = options.recovery === undefined ? {} : { recovery: createRecovery(options.recovery, needs) };
   return {
     ...recovery,

@@ -10,7 +10,7 @@ import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { disclosureText, enrolledText, LEVELS, noticeText, TITLES } from './texts.ts';
+import { disclosureText, enrolledText, keptText, LEVELS, noticeText, TITLES } from './texts.ts';
 import { dayOf, timeOf } from './times.ts';
 import type { AccountView, AvailableView, EnrolledView, PhoneView } from './views.ts';
 import { WORDS } from './words/words.ts';
@@ -48,6 +48,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       notice: messageOf(notice),
       enrolled: account.enrolled.map((one) => enrolledView(one, screen)),
       available: account.available.map(availableView),
+      offersKeys: account.available.some(({ factor }) => WORDS[factor].needsScript !== undefined),
       draft:
         account.draft === undefined
           ? false
@@ -105,6 +106,7 @@ function recoveryView({ recovery }: Account): AccountView['recovery'] {
 function enrolledView(one: Account['enrolled'][number], screen: Screen): EnrolledView {
   return {
     name: enrolledText(one),
+    kept: keptText(one),
     added: dayOf(one.createdAt),
     lastUsed: one.lastUsedAt === undefined ? false : timeOf(one.lastUsedAt, screen.now),
     removePath: screen.path(`/remove/${encodeURIComponent(one.id)}`),
@@ -113,12 +115,13 @@ function enrolledView(one: Account['enrolled'][number], screen: Screen): Enrolle
 }
 
 function availableView(one: Account['available'][number]): AvailableView {
-  const { name, addHint, addButton } = WORDS[one.factor];
+  const { name, addHint, addButton, needsScript = '' } = WORDS[one.factor];
   return {
     factor: one.factor,
     name,
     hint: addHint,
     button: addButton,
+    needsScript,
     provider: one.provider ?? '',
     discloses: one.discloses.map(disclosureText),
   };

@@ -3,7 +3,7 @@ import type { Prompt, Way } from '../ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../ceremonies/outcomes.ts';
 import type { LiveSession } from '../session/live.ts';
 import { AttemptOnce } from './attempt-once.ts';
-import { channelOf, codeForm, insistOf } from './code-form.ts';
+import { answerOf, channelOf, codeForm, insistOf } from './code-form.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { goOn } from './news.ts';
@@ -19,7 +19,7 @@ export function challengePages(routes: Routes, screen: Screen): void {
   const { prover } = screen.options.ceremonies;
   const attempts = new AttemptOnce(screen.options.clock);
   routes.get('/challenge', (ctx) => showPrompt(ctx, screen));
-  routes.post('/challenge', ['way', 'code'], (ctx, form) => prove(ctx, form, screen, attempts));
+  routes.post('/challenge', ['way', 'code', 'response'], (ctx, form) => prove(ctx, form, screen, attempts));
   routes.post('/challenge/send', ['way', 'channel', 'insist'], (ctx, form) => send(ctx, form, screen));
   routes.post('/cancel', [], async (ctx) => {
     const session = sessionOf(ctx);
@@ -55,7 +55,7 @@ async function prove(ctx: OwnContext, form: Form, screen: Screen, attempts: Atte
   const session = sessionOf(ctx);
   const isStepUp = session.session.state === 'verified';
   const wayId = form.get('way') ?? '';
-  const code = form.get('code') ?? '';
+  const code = answerOf(form);
   const answer = await attempts.run(session, JSON.stringify([wayId, code]), () => prover.prove(session, wayId, code));
   if (answer.ok) return goOn(ctx, screen, answer, isStepUp);
   if (answer.code === 'session-gone') return notAsked(ctx, screen, session, answer);
@@ -102,6 +102,11 @@ function promptPath(screen: Screen, way: string): string {
   return `${screen.path('/challenge')}?way=${encodeURIComponent(way)}`;
 }
 
+function titleOf({ answer }: Way): string {
+  if (answer === 'recovery-code') return TITLES.recoveryCode;
+  return answer === 'assertion' ? TITLES.useKey : TITLES.challenge;
+}
+
 function render(
   ctx: OwnContext,
   screen: Screen,
@@ -113,8 +118,7 @@ function render(
   const { now } = screen;
   const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, way.factor);
   const form = codeForm(ctx, screen, way, way.id, notice, error);
-  const title = way.answer === 'recovery-code' ? TITLES.recoveryCode : TITLES.challenge;
-  const sent = form.dispatch === false ? title : form.dispatch.heading;
+  const sent = form.dispatch === false ? titleOf(way) : form.dispatch.heading;
   const heading = prompt.isStepUp ? TITLES.stepUp : sent;
   const paper = prompt.ways.find((other) => other.id !== way.id && other.answer === 'recovery-code');
   const view = {

@@ -1,6 +1,6 @@
 /** What the code field needs on both of its pages: the prompt, and the last step of an enrolment. */
 import { type AnswerKind, CHANNELS, type Channel } from '../factors/factor.ts';
-import type { FactorId } from '../gate/types.ts';
+import type { FactorId, Json } from '../gate/types.ts';
 import type { OwnContext } from './context.ts';
 import type { Form } from './form.ts';
 import { type Dispatch, lastDispatch, type Notice } from './page-memory.ts';
@@ -15,6 +15,7 @@ interface Coded {
   readonly answer: AnswerKind;
   readonly digits: { readonly min: number; readonly max: number };
   readonly channels: readonly Channel[];
+  readonly shown?: Json;
 }
 
 /** @param target what a code is sent for: the id of a way, or `draft`. */
@@ -27,9 +28,11 @@ export function codeForm(
   error: ErrorView | undefined,
 ): CodeFormView {
   const last = lastDispatch(ctx, target);
-  const { sentOnly, sendTitle = '' } = WORDS[coded.factor];
+  const { needsScript = '', sentOnly, sendTitle = '' } = WORDS[coded.factor];
   return {
     answer: coded.answer,
+    needsScript,
+    question: coded.shown === undefined ? '' : JSON.stringify(coded.shown),
     hint: codeHint(coded.factor, coded.digits),
     error: error ?? screen.noticeError(notice, coded.factor),
     dispatch: last === undefined ? false : dispatchView(screen, last),
@@ -57,6 +60,11 @@ function dispatchView(screen: Screen, last: Dispatch): DispatchView {
     nextAt: last.nextAt === undefined || seconds === 0 ? false : timeOf(last.nextAt, now),
     bySms: last.channel === 'sms' && !last.toApp,
   };
+}
+
+/** What a person typed, or what a key answered: a form has one of the two. */
+export function answerOf(form: Form): string {
+  return form.get('code') ?? form.get('response') ?? '';
 }
 
 /** `undefined` for anything that is not a channel. */

@@ -6,7 +6,7 @@ import type { Available, DraftView } from '../ceremonies/ceremonies.ts';
 import type { Refusal } from '../ceremonies/outcomes.ts';
 import { identityOf } from '../gate/session.ts';
 import type { FactorId } from '../gate/types.ts';
-import { channelOf, codeForm, insistOf } from './code-form.ts';
+import { answerOf, channelOf, codeForm, insistOf } from './code-form.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { outcomeOf } from './outcomes.ts';
@@ -21,6 +21,8 @@ import { WORDS } from './words/words.ts';
 
 /** Names the draft in what the pages remember; there is one per account. */
 const DRAFT = 'draft';
+/** Longest name that goes back into its field after an error. */
+const LONGEST_TYPED = 100;
 
 export function enrolPages(routes: Routes, screen: Screen): void {
   const { enroller } = screen.options.ceremonies;
@@ -35,7 +37,7 @@ export function enrolPages(routes: Routes, screen: Screen): void {
   routes.get('/enrol/:factor', (ctx) => withFactor(ctx, screen, (factor) => explain(ctx, screen, factor)));
   routes.post('/enrol/:factor', [], (ctx) => withFactor(ctx, screen, (factor) => begin(ctx, screen, factor)));
   routes.get('/enrol/:factor/confirm', (ctx) => withFactor(ctx, screen, (factor) => instruct(ctx, screen, factor)));
-  routes.post('/enrol/:factor/confirm', ['code'], (ctx, form) =>
+  routes.post('/enrol/:factor/confirm', ['code', 'response', 'name'], (ctx, form) =>
     withFactor(ctx, screen, (factor) => confirm(ctx, form, screen, factor)),
   );
   routes.post('/enrol/:factor/send', ['channel', 'insist'], (ctx, form) =>
@@ -68,6 +70,7 @@ async function explain(ctx: OwnContext, screen: Screen, factor: FactorId, refuse
     role: words.role ?? '',
     discloses: available.discloses.map((one) => ({ what: disclosureText(one), value: one.value ?? '' })),
     needs: words.needs,
+    needsScript: words.needsScript ?? '',
     caution: words.caution ?? '',
     phoneMissing: phoneMissing(available, account.phone),
     needsProof: account.needsProof,
@@ -102,7 +105,7 @@ async function confirm(ctx: OwnContext, form: Form, screen: Screen, factor: Fact
   const session = sessionOf(ctx);
   const draft = await enroller.draft(session);
   if (draft?.factor !== factor) return lost(ctx, screen, factor);
-  const confirmed = await enroller.confirm(session, form.get('code') ?? '');
+  const confirmed = await enroller.confirm(session, answerOf(form), form.get('name'));
   if (confirmed.ok) {
     screen.clearCookie(ctx);
     const { name, noun } = WORDS[confirmed.factor];
@@ -118,7 +121,8 @@ async function confirm(ctx: OwnContext, form: Form, screen: Screen, factor: Fact
   if (confirmed.code === 'ticket-needed') return askTicket(ctx, screen);
   if (confirmed.code === 'draft-missing') return lost(ctx, screen, factor);
   if (isEnd(confirmed)) return screen.end(ctx, confirmed);
-  showDraft(ctx, screen, draft, undefined, confirmed);
+  // A key's question is used up by now; the page gets a new one.
+  showDraft(ctx, screen, (await enroller.draft(session)) ?? draft, undefined, confirmed, form.get('name'));
 }
 
 /** The ticket ran out, or was shown in another session meanwhile. */
@@ -161,6 +165,7 @@ function showDraft(
   draft: DraftView,
   notice: Notice | undefined,
   refused?: Refusal,
+  typedName = '',
 ): void {
   const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, draft.factor);
   const form = codeForm(ctx, screen, draft, DRAFT, notice, error);
@@ -169,6 +174,7 @@ function showDraft(
     ...form,
     heading,
     factor: draft.factor,
+    typedName: typedName.slice(0, LONGEST_TYPED),
     phoneEnding: draft.instructions.phoneEnding ?? '',
     totp: draft.instructions.totp ?? (false as const),
   };

@@ -63,6 +63,14 @@ export const REFUSALS = {
     'Your passkey or security key was not accepted.',
     'Try again with the one that you set up here, or use another way to sign in.',
   ]),
+  'assertion-expired': row(422, 'info', 'form', () => [
+    'That took too long, or it was answered in another tab.',
+    'Use your passkey or security key once more.',
+  ]),
+  'assertion-taken': row(409, 'warn', 'form', () => [
+    'This passkey or security key belongs to an account already.',
+    'Use another one.',
+  ]),
   'assertion-cancelled': row(422, 'info', 'form', () => [
     'Nothing came from your passkey or security key.',
     'Try again when you are ready, or use another way to sign in.',
@@ -195,7 +203,7 @@ export const REFUSALS = {
     'You have set up as many of these as an account may have.',
     'Remove one first.',
   ]),
-  'name-invalid': row(422, 'info', 'name', () => ['Enter a name of 1 to 40 characters']),
+  'name-invalid': row(422, 'info', 'name', () => ['Enter a name of at most 40 characters']),
   'ticket-needed': row(403, 'info', 'ticket', () => [
     'Enter the ticket that your administrator gave you',
     'Without one, nothing can be set up for this account.',

@@ -7,7 +7,7 @@ import { leave } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { enrolledText, removeTitle } from './texts.ts';
+import { enrolledText, nounOf } from './texts.ts';
 import { WORDS } from './words/words.ts';
 
 export function removePages(routes: Routes, screen: Screen): void {
@@ -21,7 +21,8 @@ async function ask(ctx: OwnContext, screen: Screen, refused?: Refusal): Promise<
   const account = await screen.options.ceremonies.enroller.account(session);
   const one = named(account, ctx);
   if (one === undefined) return screen.alone(ctx, 'not-found');
-  const heading = removeTitle(one.factor);
+  const noun = nounOf(one);
+  const heading = `Remove ${noun}`;
   const others = account.enrolled.filter((other) => other.id !== one.id);
   const shown = refused ?? (one.mayRemove ? undefined : refusal('factor-required'));
   const error = shown === undefined ? (false as const) : screen.errorOf(ctx, shown);
@@ -30,7 +31,7 @@ async function ask(ctx: OwnContext, screen: Screen, refused?: Refusal): Promise<
     'remove',
     {
       heading,
-      noun: WORDS[one.factor].noun,
+      noun,
       path: screen.path(`/remove/${encodeURIComponent(one.id)}`),
       consequence: WORDS[one.factor].removeConsequence ?? '',
       isLast: others.length === 0,

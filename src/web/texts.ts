@@ -15,6 +15,7 @@ import { WORDS } from './words/words.ts';
 export const TITLES = {
   challenge: 'Enter your security code',
   recoveryCode: 'Enter a recovery code',
+  useKey: 'Use your passkey or security key',
   checkPhone: 'Check your phone',
   checkMail: 'Check your e-mail',
   stepUp: 'Confirm that it is you',
@@ -41,17 +42,26 @@ export const END_TITLES: Partial<Record<RefusalCode, string>> = {
   'not-an-administrator': 'For administrators only',
 };
 
-export function removeTitle(factor: FactorId): string {
-  return `Remove ${WORDS[factor].noun}`;
+/** Names one of a person's methods in a sentence: "your authenticator app", "your passkey “Blue stick”". */
+export function nounOf({ factor, name }: Pick<Enrolled, 'factor' | 'name'>): string {
+  const { noun } = WORDS[factor];
+  return name === undefined ? noun : `${noun} “${name}”`;
 }
 
 export function wayText(way: Pick<Way, 'factor' | 'channels' | 'ending'>): string {
   return WORDS[way.factor].wayText(way);
 }
 
-export function enrolledText(one: Pick<Enrolled, 'factor' | 'ending'>): string {
+export function enrolledText(one: Pick<Enrolled, 'factor' | 'ending' | 'name'>): string {
   const { name } = WORDS[one.factor];
+  if (one.name !== undefined) return `${name} “${one.name}”`;
   return one.ending === undefined ? name : `${name}, number ending ${one.ending}`;
+}
+
+/** Where a key is, as far as that is known. */
+export function keptText({ isSynced }: Pick<Enrolled, 'isSynced'>): string {
+  if (isSynced === undefined) return '';
+  return isSynced ? 'Can be synced between your devices' : 'On one device only';
 }
 
 export function codeHint(factor: FactorId, digits: { readonly min: number; readonly max: number }): string {

@@ -36,6 +36,10 @@ export interface DispatchView {
 export interface CodeFormView {
   /** Names the part of the form that takes the answer: `templates/prompt/<answer>.njk`. */
   readonly answer: AnswerKind;
+  /** Why it cannot be used where script does not run, or empty where it needs none. */
+  readonly needsScript: string;
+  /** What the script asks a key, as JSON, or empty. */
+  readonly question: string;
   readonly hint: string;
   readonly error: ErrorView | false;
   readonly dispatch: DispatchView | false;
@@ -89,6 +93,8 @@ export interface MessageView {
 
 export interface EnrolledView {
   readonly name: string;
+  /** Where a key is, or empty. */
+  readonly kept: string;
   readonly added: ShownTime;
   readonly lastUsed: ShownTime | false;
   readonly removePath: string;
@@ -100,6 +106,7 @@ export interface AvailableView {
   readonly name: string;
   readonly hint: string;
   readonly button: string;
+  readonly needsScript: string;
   readonly provider: string;
   readonly discloses: readonly string[];
 }
@@ -112,6 +119,8 @@ export interface AccountView {
   readonly notice: readonly string[];
   readonly enrolled: readonly EnrolledView[];
   readonly available: readonly AvailableView[];
+  /** Whether the page needs the script for keys. */
+  readonly offersKeys: boolean;
   readonly draft: { readonly name: string; readonly path: string } | false;
   readonly needsProof: boolean;
   readonly needsTicket: boolean;
@@ -148,6 +157,7 @@ export interface EnrolView {
   readonly discloses: readonly { readonly what: string; readonly value: string }[];
   /** What a person must have. */
   readonly needs: readonly string[];
+  readonly needsScript: string;
   /** What is weak about it, or empty. */
   readonly caution: string;
   readonly phoneMissing: boolean;
@@ -160,6 +170,8 @@ export interface EnrolConfirmView extends CodeFormView {
   readonly heading: string;
   readonly factor: string;
   readonly phoneEnding: string;
+  /** What was typed as the name of a key. */
+  readonly typedName: string;
   readonly totp: { readonly uri: string; readonly secret: string; readonly qrSvg: string } | false;
 }
 

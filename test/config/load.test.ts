@@ -141,8 +141,16 @@ describe('single mistakes', () => {
       /cert and key need each other/,
     ],
     [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify: verify is not available in this version$/m],
-    [`${BASE}factors: { passkey: {} }\n`, /passkey is not available in this version/],
     [`${BASE}factors: { recovery: { codes: 3 } }\n`, /factors\.recovery\.codes: must be/],
+    [
+      `${BASE.replace('lucy.example.com', '192.0.2.7')}factors: { passkey: {} }\n`,
+      /factors\.passkey: needs a name in publicUrl/,
+    ],
+    [
+      `${BASE.replace('https://lucy', 'http://lucy')}factors: { passkey: {} }\n`,
+      /factors\.passkey: needs https in publicUrl/,
+    ],
+    [`${BASE}factors: { passkey: { userVerification: discouraged } }\n`, /factors\.passkey\.userVerification/],
     [`${BASE}factors: { email: { from: a@b.example } }\n`, /factors\.email\.smtp: must be a text/],
     [
       `${BASE}factors: { email: { smtp: smtp://h, from: Lucy <a@b.example> } }\n`,

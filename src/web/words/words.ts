@@ -34,6 +34,8 @@ export interface FactorWords {
   readonly codeHint: (size: string) => string;
   /** There is no code before one was sent: the prompt shows the buttons first. */
   readonly sentOnly?: true;
+  /** Why it cannot be used, said where a browser cannot; only where it needs script. */
+  readonly needsScript?: string;
   /** Above the buttons that send, before anything was sent; only where something can be. */
   readonly sendTitle?: string;
   /** What removing it does elsewhere. */
