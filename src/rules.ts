@@ -55,6 +55,13 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
         { max: limits.sends.perHour, perMs: HOUR_MS },
         { max: limits.sends.perDay, perMs: 24 * HOUR_MS },
       ],
+      outlay: {
+        prefix: { max: limits.sends.prefixPerHour, perMs: HOUR_MS },
+        country: { max: limits.sends.countryPerHour, perMs: HOUR_MS },
+        address: { max: limits.sends.addressPerHour, perMs: HOUR_MS },
+        all: { max: limits.sends.allPerDay, perMs: 24 * HOUR_MS },
+        countries: limits.sends.countries,
+      },
       pendingMs: sessions.pending,
       stepUpMs: sessions.stepUp,
       draftMs: DRAFT_MS,

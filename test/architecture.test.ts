@@ -104,6 +104,9 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'factors/factor.ts',
     'factors/code.ts',
     'factors/recovery-code.ts',
+    'factors/number.ts',
+    // What a budget per client counts.
+    'request/client.ts',
     'store/store.ts',
   ],
   login: [

@@ -13,6 +13,7 @@ import type { Counters } from './counters.ts';
 import type { Notifier } from './notifying.ts';
 import type { RefusalCode } from './outcomes.ts';
 import type { Questions } from './questions.ts';
+import type { OutlayLimits } from './spending.ts';
 
 export interface CeremonyLimits {
   readonly guesses: GuessLimits;
@@ -20,6 +21,8 @@ export interface CeremonyLimits {
   readonly perLogin: number;
   /** Texts and calls, per identity and per number. */
   readonly sends: readonly Budget[];
+  /** Texts and calls of all people. */
+  readonly outlay: OutlayLimits;
   readonly pendingMs: number;
   /** How fresh a proof must be to change factors, in ms. */
   readonly stepUpMs: number;

@@ -17,6 +17,7 @@ import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { withoutCodes } from './recovery.ts';
 import { sendCode } from './sending.ts';
+import { mayReach } from './spending.ts';
 import { asking, lateCode, type Matter, openQuestion, readAnswer, verifyAnswer, wrongCode } from './verifying.ts';
 
 /** Wrong codes that end a draft. */
@@ -48,6 +49,7 @@ export class FactorEnroller implements Enroller {
   async savePhone(session: LiveSession, input: { country: string; number: string }): Promise<Done | Refusal> {
     const read = readPhone({ country: input.country, number: input.number.slice(0, LONGEST_INPUT) });
     if (!read.ok) return refusal(`phone-${read.problem}`);
+    if (!mayReach(read.phone.country, this.#parts.limits().outlay)) return refusal('number-country');
     const saved = await this.#change(session, (user) => ({ ...user, phone: read.phone }));
     if (saved.ok) await this.#tell(session, { kind: 'number-changed' });
     return saved;
@@ -63,6 +65,9 @@ export class FactorEnroller implements Enroller {
     if (may !== 'yes') return refusal(may);
     const person = personOf(this.#parts, identity, user);
     if (factor.needs !== 'nothing' && person[factor.needs] === undefined) return refusal(`${factor.needs}-missing`);
+    // Saved before the list was made: nothing is told of it to anybody.
+    const country = factor.needs === 'phone' ? person.phone?.country : undefined;
+    if (country !== undefined && !mayReach(country, limits().outlay)) return refusal('number-country');
     if (isFull(factor, user)) return refusal('too-many-of-kind');
     const now = clock.now();
     const budget = await counters.spend(`begin:${identity}`, now, BEGIN_BUDGET);

@@ -9,7 +9,7 @@ import { type CeremonyParts, troubleCode } from './accounts.ts';
 import type { Sent } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import type { OpenQuestion } from './questions.ts';
-import { numberKey } from './sending.ts';
+import { numberKey } from './spending.ts';
 import { askedOf, asking, lookAt, type Matter } from './verifying.ts';
 
 const MINUTE_MS = 60_000;

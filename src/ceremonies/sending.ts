@@ -1,10 +1,10 @@
 /** Texts and calls: one place that spends the budgets before a provider is asked, for logins and enrolments alike. */
 import type { Channel, Sending } from '../factors/factor.ts';
-import type { Enrolment, Instant } from '../gate/types.ts';
 import type { CeremonyParts } from './accounts.ts';
 import { endingOf, troubleCode } from './accounts.ts';
 import type { Sent } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
+import { payFor } from './spending.ts';
 import { askedOf, asking, type Matter } from './verifying.ts';
 
 const SILENT: Sending = { sent: false, reason: 'unavailable' };
@@ -20,14 +20,8 @@ export async function sendCode(
   const { identity } = matter.person;
   if (!factor.channels.includes(channel) || channel === 'push') return refusal('channel-off'); // see pushing.ts
   const now = parts.clock.now();
-  const keys = [`send:${identity}`, `send-to:${numberKey(enrolment)}`];
-  // Counted apart, and for good: an asking that ends as a notification in the app sends no text, and rings a phone all the same.
-  const askings = insist ? [] : keys.map((key) => `asked-${key}`);
-  const until = await spendAll(parts, [...askings, ...keys], now);
-  if (until !== undefined) {
-    parts.log.warn('excess_rate_limit_exceeded', { identity, budget: 'sends', until });
-    return refusal('send-paused', { until });
-  }
+  const paid = await payFor(parts, matter, channel, insist);
+  if (!paid.ok) return paid;
   const open = await parts.questions.get(question, enrolment.id, now);
   const asked = askedOf(parts, matter, open);
   const sending = (await asking(parts, factor, () => factor.send(asked, channel, insist))) ?? SILENT;
@@ -44,27 +38,8 @@ export async function sendCode(
   parts.log.warn('authn_code_not_sent', { identity, factor: factor.id, channel, reason: sending.reason });
   if (sending.reason === 'app-instead' || sending.reason === 'channel-off') {
     // No text left the provider, so "text me anyway" must work at once.
-    for (const key of keys) await parts.counters.unspend(key, now);
+    await paid.refund();
     return refusal(sending.reason);
   }
   return refusal(troubleCode(sending.reason));
-}
-
-async function spendAll(parts: CeremonyParts, keys: readonly string[], now: Instant): Promise<Instant | undefined> {
-  const spent: string[] = [];
-  for (const key of keys) {
-    const ruling = await parts.counters.spend(key, now, parts.limits().sends);
-    if (ruling.allowed) {
-      spent.push(key);
-      continue;
-    }
-    for (const earlier of spent) await parts.counters.unspend(earlier, now);
-    return ruling.until;
-  }
-  return undefined;
-}
-
-/** Accounts that share a phone share its budget: the provider's id stands for the number. */
-export function numberKey(enrolment: Enrolment): string {
-  return `${enrolment.factor}:${JSON.stringify(enrolment.data)}`;
 }

@@ -131,6 +131,26 @@ const limits = z.strictObject({
       gap: duration('5s', '1h', '30s').describe('Between two messages.'),
       perHour: count(100).default(5).describe('Messages an hour.'),
       perDay: count(1_000).default(10).describe('Messages a day.'),
+      prefixPerHour: count(10_000)
+        .default(20)
+        .describe(
+          'Texts and calls an hour to all numbers that begin with the same seven digits: fraud uses whole ranges.',
+        ),
+      countryPerHour: count(100_000).default(200).describe('Texts and calls an hour to one country.'),
+      addressPerHour: count(10_000)
+        .default(30)
+        .describe('Texts and calls an hour for one client address. Too few: an office behind one address waits.'),
+      allPerDay: count(1_000_000)
+        .default(1_000)
+        .describe(
+          'Texts and calls a day for everybody; then none is sent, and the log says sends_stopped. Set it to what you would pay.',
+        ),
+      countries: z
+        .array(z.string().regex(/^[A-Z]{2}$/, 'two capital letters: CH'))
+        .default([])
+        .describe(
+          'Countries whose numbers may be saved, texted and called; empty: all. Name yours: texts to some cost a hundred times more.',
+        ),
     })
     .prefault({})
     .describe(

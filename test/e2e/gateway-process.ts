@@ -253,6 +253,6 @@ support: { contact: 'help@example.com' }
 # One address makes all the requests of a test.
 limits:
   logins: { perMinute: 10000, perHour: 100000 }
-  sends: { gap: 5s, perHour: 100, perDay: 1000 }
+  sends: { gap: 5s, perHour: 100, perDay: 1000, prefixPerHour: 1000, addressPerHour: 1000 }
 ${options.more ?? ''}`;
 }

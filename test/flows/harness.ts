@@ -142,6 +142,13 @@ export class Harness {
         ],
         pendingMs: 600_000,
         stepUpMs: 300_000,
+        outlay: {
+          prefix: { max: 1000, perMs: 3_600_000 },
+          country: { max: 1000, perMs: 3_600_000 },
+          address: { max: 1000, perMs: 3_600_000 },
+          all: { max: 1000, perMs: 86_400_000 },
+          countries: [],
+        },
         draftMs: 900_000,
         ticketMs: 86_400_000,
       },
