@@ -118,6 +118,7 @@ describe.skipIf(whySkipChromium() !== undefined)('passkeys', () => {
     // The same device makes no second key for the same account.
     await page.goto(at('/_2fa/account'));
     await look('passkey-account-one');
+    expect(await page.getByText(MISSING).isVisible()).toBe(false);
     await page.getByRole('link', { name: 'Set up a passkey' }).click();
     await look('passkey-intro');
     await page.getByRole('button', { name: 'Begin' }).click();
