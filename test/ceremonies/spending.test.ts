@@ -79,6 +79,14 @@ describe('what all people together may spend', () => {
     ]);
   });
 
+  it('takes nothing of a person for what the others’ budgets refused', async () => {
+    limit({ all: { max: 1, perMs: 60_000 } }, 1);
+    const [one, two] = [await person(1, '+41791234567'), await person(2, '+41781234567')];
+    expect([await one(), await two()]).toEqual(['sent', 'spending-stopped']);
+    w.clock.advance(60_000);
+    expect(await two()).toBe('sent');
+  });
+
   it('reaches no country that is not named: not to save, not to begin, not to send', async () => {
     limit({});
     const german = await person(1, '+4915123456789', 'DE');
