@@ -11,7 +11,16 @@ import { downloadBytes, type StandInLucy, startStandInLucy } from '../../src/dem
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { type Credentials, cookieNames, giveCode, heading, logInToLucy, setUpAuthy, setUpTotp, signInAgain } from './steps.ts';
+import {
+  type Credentials,
+  cookieNames,
+  giveCode,
+  heading,
+  logInToLucy,
+  setUpAuthy,
+  setUpTotp,
+  signInAgain,
+} from './steps.ts';
 
 const API_KEY = 'key-of-the-stand-in-authy';
 
