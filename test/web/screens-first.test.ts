@@ -1,17 +1,11 @@
 /** The screens before a first method, as screens.test.ts looks at the others: no accessibility violation, in light and dark, wide and narrow, and nothing scrolls sideways. */
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
 import type { Identity } from '../../src/gate/types.ts';
-import { expectAccessible, launchChromium, openContext, screenshot, whySkipChromium } from '../fakes/chromium.ts';
+import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
+import { lookAt } from '../fakes/looks.ts';
 import { RIGHT_TICKET } from './ceremonies-double.ts';
 import { ALICE, COOKIE, type Person, World } from './world.ts';
-
-const LOOKS = [
-  { name: '1280-light', width: 1280, colorScheme: 'light' },
-  { name: '390-dark', width: 390, colorScheme: 'dark' },
-  { name: '320-light', width: 320, colorScheme: 'light' },
-  { name: '1280-dark', width: 1280, colorScheme: 'dark' },
-] as const;
 
 describe.skipIf(whySkipChromium() !== undefined)('screens before a first method', { timeout: 90_000 }, () => {
   let browser: Browser;
@@ -41,16 +35,7 @@ describe.skipIf(whySkipChromium() !== undefined)('screens before a first method'
     await page.goto(`${world.origin}/_2fa${path}`);
   }
 
-  async function look(name: string): Promise<void> {
-    for (const { name: how, width, colorScheme } of LOOKS) {
-      await page.setViewportSize({ width, height: 800 });
-      await page.emulateMedia({ colorScheme });
-      await expectAccessible(page);
-      const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-      expect(overflow, `${name} ${how} scrolls sideways`).toBeLessThanOrEqual(0);
-      if (process.env['SCREENSHOTS'] !== undefined) await screenshot(page, `${name}-${how}`);
-    }
-  }
+  const look = (name: string): Promise<void> => lookAt(page, name);
 
   it('the ticket, its error, and “Not now”', async () => {
     world.ceremonies.needsTicket = true;

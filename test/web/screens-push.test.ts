@@ -1,15 +1,9 @@
 /** The pages around a request in an app, in a real browser: accessible in light and dark, and nothing scrolls sideways. */
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectAccessible, launchChromium, openContext, screenshot, whySkipChromium } from '../fakes/chromium.ts';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
+import { lookAt } from '../fakes/looks.ts';
 import { COOKIE, World } from './world.ts';
-
-const LOOKS = [
-  { name: '1280-light', width: 1280, colorScheme: 'light' },
-  { name: '390-dark', width: 390, colorScheme: 'dark' },
-  { name: '320-light', width: 320, colorScheme: 'light' },
-  { name: '1280-dark', width: 1280, colorScheme: 'dark' },
-] as const;
 
 describe.skipIf(whySkipChromium() !== undefined)('screens of a request in an app', { timeout: 90_000 }, () => {
   let browser: Browser;
@@ -35,14 +29,7 @@ describe.skipIf(whySkipChromium() !== undefined)('screens of a request in an app
 
   async function look(path: string, name: string): Promise<void> {
     await page.goto(`${world.origin}/_2fa${path}`);
-    for (const { name: how, width, colorScheme } of LOOKS) {
-      await page.setViewportSize({ width, height: 800 });
-      await page.emulateMedia({ colorScheme });
-      await expectAccessible(page);
-      const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-      expect(overflow, `${name} ${how} scrolls sideways`).toBeLessThanOrEqual(0);
-      if (process.env['SCREENSHOTS'] !== undefined) await screenshot(page, `${name}-${how}`);
-    }
+    await lookAt(page, name);
   }
 
   it('are the prompt with its button, the page that waits, and the one that goes on', async () => {

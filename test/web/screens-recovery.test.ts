@@ -1,13 +1,9 @@
 /** The pages of recovery codes, sessions and events in a real browser: accessible in light and dark, and nothing scrolls sideways. */
 import { expect, it } from 'vitest';
-import { expectAccessible, launchChromium, openContext, screenshot, whySkipChromium } from '../fakes/chromium.ts';
+import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
+import { lookAt } from '../fakes/looks.ts';
 import { CODES } from './ceremonies-double.ts';
 import { COOKIE, World } from './world.ts';
-
-const LOOKS = [
-  { name: '1280-light', width: 1280, colorScheme: 'light' },
-  { name: '320-dark', width: 320, colorScheme: 'dark' },
-] as const;
 
 it.skipIf(whySkipChromium() !== undefined)('recovery codes, sessions and events', { timeout: 120_000 }, async () => {
   const world = await new World().start();
@@ -17,16 +13,7 @@ it.skipIf(whySkipChromium() !== undefined)('recovery codes, sessions and events'
     const page = await context.newPage();
     const become = ({ id }: { id: string }) => context.addCookies([{ name: COOKIE, value: id, url: world.origin }]);
     const open = (path: string) => page.goto(`${world.origin}/_2fa${path}`);
-    const look = async (name: string): Promise<void> => {
-      for (const { name: how, width, colorScheme } of LOOKS) {
-        await page.setViewportSize({ width, height: 800 });
-        await page.emulateMedia({ colorScheme });
-        await expectAccessible(page);
-        const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-        expect(overflow, `${name} ${how} scrolls sideways`).toBeLessThanOrEqual(0);
-        if (process.env['SCREENSHOTS'] !== undefined) await screenshot(page, `${name}-${how}`);
-      }
-    };
+    const look = (name: string): Promise<void> => lookAt(page, name);
 
     world.addFactor('totp');
     world.addFactor('recovery');
