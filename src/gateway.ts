@@ -179,6 +179,7 @@ export class Gateway {
   #act(decision: Decision, way: Way): Promise<void> | void {
     switch (decision.do) {
       case 'forward':
+        if (!decision.guarded && decision.jar === 'own' && this.#isScriptedPage(way)) return this.#logins.page(way);
         return pass(this.#pass, way, decision);
       case 'exchange':
         return this.#logins.exchange(decision.dropFirst, way);
@@ -199,6 +200,11 @@ export class Gateway {
       default:
         return decision satisfies never;
     }
+  }
+
+  /** A login page into which our script goes, as a person sees it. */
+  #isScriptedPage({ req, scope, settings }: Way): boolean {
+    return settings.profile.wantsLoginScript(scope.target.path) && req.method === 'GET' && scope.isNavigation;
   }
 
   /** An unsafe request of somebody who is not signed in may turn out to be a login, so its body is read before the gate is asked. */

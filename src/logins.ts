@@ -1,9 +1,13 @@
-/** The two requests that begin and end the application's own session: a login is exchanged, a logout ends ours first. */
+/**
+ * The requests that begin and end the application's own session: a login is exchanged, a logout ends ours first. The page of a
+ * login by script takes the way of a login, which reads an answer whole.
+ */
 import type { Counters } from './ceremonies/counters.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 import { addReadable } from './login/absorb.ts';
 import { type ExchangeParts, exchangeLogin, joinCookies, withWayOn } from './login/exchange.ts';
+import { withLoginScript } from './login/script.ts';
 import { localRedirects } from './pass.ts';
 import type { Replies } from './replies.ts';
 import { redirect } from './request/answers.ts';
@@ -11,8 +15,9 @@ import { clientBucket } from './request/client.ts';
 import { clearOwnCookie, loginCookies, setOwnCookie, wishedFor } from './session/cookie.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { Framing } from './upstream/request-headers.ts';
-import type { Upstream } from './upstream/upstream.ts';
+import type { Reply, Upstream } from './upstream/upstream.ts';
 import { headersFor, type Way } from './way.ts';
+import type { Web } from './web/web.ts';
 
 export interface LoginParts {
   readonly cookieName: string;
@@ -23,6 +28,7 @@ export interface LoginParts {
   readonly counters: Counters;
   readonly exchange: ExchangeParts;
   readonly replies: Replies;
+  readonly web: Pick<Web, 'loginScript'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,7 +40,24 @@ export class Logins {
     this.#parts = parts;
   }
 
-  async exchange(dropFirst: boolean, way: Way): Promise<void> {
+  exchange(dropFirst: boolean, way: Way): Promise<void> {
+    return this.#exchange(dropFirst, way, (reply) => reply);
+  }
+
+  /** A login page that needs our script; whoever turns out to be logged in by it already owes the factor. */
+  page(way: Way): Promise<void> {
+    return this.#exchange(false, way, (reply) => this.#scripted(reply, way));
+  }
+
+  #scripted(reply: Reply, { settings, scope }: Way): Reply {
+    const src = `${settings.gatewayPath}${this.#parts.web.loginScript}`;
+    const page = withLoginScript(reply, src, settings.publicUrl.origin);
+    if (typeof page !== 'string') return page;
+    this.#parts.log.warn('login_script_left_out', { path: scope.target.path, status: reply.status, why: page });
+    return reply;
+  }
+
+  async #exchange(dropFirst: boolean, way: Way, finish: (reply: Reply) => Reply): Promise<void> {
     const { req, res, scope, settings, session, route, start, form } = way;
     const { upstreamHost } = this.#parts;
     if (route.login !== undefined || route.isOracle) {
@@ -65,12 +88,13 @@ export class Logins {
       isOracle: route.isOracle,
       dropFirst,
       wanted: wishedFor(way.cookies.wish),
+      page: scope.isNavigation ? undefined : req.headers.referer,
       publicOrigin: settings.publicUrl.origin,
       upstreamOrigin: this.#parts.upstreamOrigin,
     });
     switch (exchanged.is) {
       case 'answer':
-        return this.#parts.replies.release(exchanged.reply, this.#issued(exchanged.newId), way);
+        return this.#parts.replies.release(finish(exchanged.reply), this.#issued(exchanged.newId), way);
       case 'withheld':
         return this.#parts.replies.refuse(req, res, exchanged.why, scope.isNavigation, {
           setCookies: [clearOwnCookie(this.#parts.cookieName)],

@@ -273,7 +273,7 @@ describe('imports', () => {
       commander: ['main.ts', 'cli'],
       zod: ['profiles', 'config', 'web'],
       yaml: ['profiles', 'config', 'demo'],
-      parse5: ['profiles'],
+      parse5: ['profiles', 'login'],
       'css-select': ['profiles'],
       'ipaddr.js': ['request', 'profiles', 'config'],
     };

@@ -62,7 +62,7 @@ const upstream = z.strictObject({
     .string()
     .min(1)
     .default('lucy')
-    .describe('Name of a shipped profile (lucy, dokuwiki, generic-php), or the path of your own.'),
+    .describe('Name of a shipped profile (lucy, dokuwiki, qbittorrent, generic-php), or the path of your own.'),
   ca: path
     .optional()
     .describe(

@@ -46,6 +46,8 @@ export interface ExchangeRequest {
   readonly dropFirst: boolean;
   /** What the browser remembers of where the person wanted to go, unchecked. */
   readonly wanted: string | undefined;
+  /** The page whose script asks, as the browser names it, unchecked; `undefined` for a navigation. */
+  readonly page: string | undefined;
   readonly publicOrigin: string;
   readonly upstreamOrigin: string;
 }
@@ -181,12 +183,19 @@ function hintOf(profile: Profile, login: LoginMatch | undefined): Identity | und
 }
 
 /**
- * Where the person wanted to go, or where the application sends everybody: our own origin only (T10). Not to the whoami page:
+ * Where the person wanted to go, or where the application sends everybody, or the page that they never left because its script
+ * asked: our own origin only (T10). Not to the login page, which has done its work. Not to the whoami page:
  * an application that remembers the last refused page would send people there, because we asked for it in their name.
  */
 export function wayOn(
   reply: Reply | undefined,
-  request: { profile: Profile; wanted: string | undefined; publicOrigin: string; upstreamOrigin?: string },
+  request: {
+    profile: Profile;
+    wanted: string | undefined;
+    page?: string | undefined;
+    publicOrigin: string;
+    upstreamOrigin?: string;
+  },
 ): ReturnPath {
   const { profile, wanted, publicOrigin, upstreamOrigin = publicOrigin } = request;
   const wish = wanted === undefined ? undefined : returnPath(wanted, publicOrigin);
@@ -195,7 +204,10 @@ export function wayOn(
   const origins = applicationOrigins(upstreamOrigin, publicOrigin);
   const sent =
     location === undefined ? undefined : returnPath(rewriteLocation(location, origins, publicOrigin), publicOrigin);
-  if (sent !== undefined && sent !== profile.loginPage && sent !== profile.whoami?.path) return sent;
+  const page = request.page === undefined ? undefined : returnPath(request.page, publicOrigin);
+  for (const place of [sent, page]) {
+    if (place !== undefined && place !== profile.loginPage && place !== profile.whoami?.path) return place;
+  }
   return (returnPath(profile.home, publicOrigin) ?? '/') as ReturnPath;
 }
 

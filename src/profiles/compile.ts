@@ -31,6 +31,7 @@ export function compileProfile(data: ProfileData): Profile {
     when: condition(rule.when),
     readsBody: rule.when !== undefined,
   }));
+  const scripted = new Set([data.login.script].flat());
   const bodyPlaces: readonly PlaceMatcher[] = [
     ...rules.filter((rule) => rule.readsBody).map((rule) => rule.place),
     ...logins.filter((login) => !login.inQuery).map((login) => login.place),
@@ -96,6 +97,7 @@ export function compileProfile(data: ProfileData): Profile {
     name: data.name,
     home: data.home,
     loginPage: data.login.page,
+    wantsLoginScript: scripted.size === 0 ? () => false : (path) => scripted.has(path),
     upstreamHost: data.upstreamHost,
     isPublicHost: anyOf(data.hosts.public.map(hostMatcher)),
     readsBody: (method, path) =>

@@ -54,6 +54,8 @@ export interface Profile {
   readonly home: string;
   /** Path that a navigation without a session is sent to. */
   readonly loginPage: string;
+  /** Whether the login of the page at this path (canonical) goes by script, so that ours belongs into it. */
+  wantsLoginScript(path: string): boolean;
   /** What `Host` the application sees: the browser's, or the one of its own address. */
   readonly upstreamHost: 'keep' | 'rewrite';
   /** Whether a host (lower case, without port) is passed through untouched. */

@@ -115,6 +115,11 @@ const loginShape = z.strictObject({
     .array(answerRule)
     .default([])
     .describe('Any one of these rules: it was rejected. A match of both lists is "unsure", and unsure withholds.'),
+  script: oneOrMore(rulePath)
+    .default([])
+    .describe(
+      'Pages whose login goes by script and that stay where they are: a script file of the gateway is added to them, which takes people to the prompt. Of class login, HTML, at most 1 MB. Left out where the policy of the page (CSP) does not allow files of its own origin; the log says so.',
+    ),
   ignore: z
     .array(ignoreRule)
     .default([])

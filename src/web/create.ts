@@ -73,6 +73,7 @@ export function createWeb(options: WebOptions): Web {
   const callback = app.callback();
 
   return {
+    loginScript: `/assets/${assetName(assets, 'login.js')}`,
     async handle(req, res, scope) {
       scopes.set(req, scope);
       try {
@@ -115,6 +116,12 @@ function answerErrors(screen: Screen): OwnMiddleware {
       screen.alone(ctx, 'internal', reasonOf(error));
     }
   };
+}
+
+function assetName({ names }: Assets, file: string): string {
+  const name = names.get(file);
+  if (name === undefined) throw new Error(`there is no asset ${file}`);
+  return name;
 }
 
 function sendAsset(ctx: OwnContext, assets: Assets, screen: Screen): void {

@@ -85,6 +85,8 @@ export type GatePage =
   | 'internal'; // 500
 
 export interface Web {
+  /** Path below `gatewayPath` of the script for login pages of the application. */
+  readonly loginScript: string;
   /** Serves one request below `gatewayPath`. Never rejects. */
   handle(req: IncomingMessage, res: ServerResponse, scope: WebScope): Promise<void>;
   /**

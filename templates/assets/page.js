@@ -17,6 +17,15 @@ addEventListener('pageshow', (event) => {
   if (event.persisted) for (const form of document.forms) sent.delete(form);
 });
 
+// The part of an address behind #, where applications keep the place in a page, goes along to the page that follows.
+if (location.hash) {
+  for (const form of document.querySelectorAll('form[method=post]')) {
+    const action = new URL(form.action);
+    action.hash = location.hash;
+    form.action = action.href;
+  }
+}
+
 // Seconds are seen, not spoken; only the end is announced.
 for (const line of document.querySelectorAll('[data-countdown]')) {
   const end = Date.now() + Number(line.dataset.countdown) * 1000;

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   readonly upstream: string;
   /** Default `lucy`. */
   readonly profile?: string;
+  /** Keys of the profile that are different: YAML below `upstream`, indented by two, whole lines. */
+  readonly overrides?: string;
   /** A stand-in for Authy and the key that it takes. */
   readonly authy?: { readonly url: string; readonly apiKey?: string };
   /** Further factors: YAML below `factors`, indented by two. */
@@ -233,7 +235,7 @@ publicUrl: ${publicUrl} # the address of the test
 upstream:
   url: ${options.upstream}
   profile: ${options.profile ?? 'lucy'}
-store: ${options.store ?? '{ kind: lowdb, path: ./data }'}
+${options.overrides ?? ''}store: ${options.store ?? '{ kind: lowdb, path: ./data }'}
 secrets: { keyFile: ${options.keyFile ?? './keys.json'} }
 # Which factors people may use.
 factors:

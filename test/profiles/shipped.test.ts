@@ -14,6 +14,7 @@ async function shipped(name: string): Promise<Profile> {
 const lucy = await shipped('lucy');
 const dokuwiki = await shipped('dokuwiki');
 const generic = await shipped('generic-php');
+const qbittorrent = await shipped('qbittorrent');
 
 describe('lucy', () => {
   test.each([
@@ -118,6 +119,15 @@ describe('dokuwiki', () => {
     const body = 'sectok=1&id=start&prefix=.&wikitext=u+and+p&do%5Bsave%5D=Save';
     expect(ask(dokuwiki, 'POST /doku.php?id=start', { body })).toMatchObject({ class: 'protected', isLogout: false });
   });
+});
+
+test('qBittorrent: its login page is the address of everything, and nothing else is open', () => {
+  expect(ask(qbittorrent, 'GET /').class).toBe('login');
+  expect(ask(qbittorrent, 'GET /api/v2/app/version').class).toBe('protected');
+  expect(ask(qbittorrent, 'GET /scripts/client.js').class).toBe('protected');
+  expect(qbittorrent.wantsLoginScript('/')).toBe(true);
+  expect(qbittorrent.wantsLoginScript('/api/v2/app/version')).toBe(false);
+  expect(lucy.wantsLoginScript('/')).toBe(false);
 });
 
 test('the generic profile closes what it does not name', () => {
