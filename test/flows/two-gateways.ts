@@ -255,7 +255,9 @@ export function twoGateways(kind: string, open: () => SharedKind | Promise<Share
       const right = await again.submit(paused, { code: h.totp() });
       expect(right.url.pathname).toBe('/_2fa/challenge');
       h.clock.advance(31_000);
-      expect((await again.submit(right, { code: h.totp() })).url.pathname).toBe('/admin');
+      const news = await again.submit(right, { code: h.totp() });
+      expect([news.url.pathname, news.html.includes('wrong')]).toEqual(['/_2fa/news', true]);
+      expect((await again.submit(news, {})).url.pathname).toBe('/admin');
     });
 
     it('a socket through one ends within a second of the logout through the other', async () => {
