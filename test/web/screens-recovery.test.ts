@@ -1,4 +1,4 @@
-/** The pages of recovery codes, sessions and events in a real browser: accessible in light and dark, and nothing scrolls sideways. */
+/** The pages of recovery codes, sessions, events and news in a real browser: accessible in light and dark, and nothing scrolls sideways. */
 import { expect, it } from 'vitest';
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { lookAt } from '../fakes/looks.ts';
@@ -30,6 +30,9 @@ it.skipIf(whySkipChromium() !== undefined)('recovery codes, sessions and events'
     await open('/challenge?way=recovery-1');
     await look('challenge-recovery');
     await become(await world.person('proved'));
+    world.ceremonies.occasions = world.ceremonies.events;
+    await open('/news?to=%2Fcampaigns');
+    await look('news');
     await open('/account');
     await look('account-activity');
     await page.getByRole('link', { name: 'Make new recovery codes' }).click();
