@@ -18,7 +18,7 @@ import {
 } from '../fakes/dokuwiki.ts';
 import type { Authenticator } from './authenticator.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { cookieNames, giveCode, heading, setUpAuthy, setUpTotp, textedToken } from './steps.ts';
+import { arrive, cookieNames, giveCode, heading, setUpAuthy, setUpTotp, textedToken } from './steps.ts';
 
 const API_KEY = 'key-of-the-stand-in-authy';
 const DIARY = '/doku.php?id=private:alice:diary';
@@ -142,7 +142,7 @@ describe.skipIf(skip !== undefined)(
       await giveCode(page, token === '0000000' ? '1111111' : '0000000');
       await page.getByRole('alert').waitFor();
       await giveCode(page, token);
-      await page.locator('#dokuwiki__usertools .user').getByText('bob', { exact: true }).waitFor();
+      await arrive(page, page.locator('#dokuwiki__usertools .user').getByText('bob', { exact: true }));
       await page.goto(at(DIARY));
       await page.getByText('Permission Denied').waitFor();
     });

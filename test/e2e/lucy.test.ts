@@ -12,6 +12,7 @@ import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.
 import { RawConnection, rawBytes } from '../fakes/raw-http.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import {
+  arrive,
   type Credentials,
   cookieNames,
   giveCode,
@@ -152,7 +153,7 @@ describe.skipIf(whySkipChromium() !== undefined).each(['rotate', 'keep'] as cons
       await giveCode(page, token === '0000000' ? '1111111' : '0000000');
       await page.getByRole('alert').waitFor();
       await giveCode(page, token);
-      await page.getByText(lucy.secretOf(who.email)).waitFor();
+      await arrive(page, page.getByText(lucy.secretOf(who.email)));
     });
 
     it('leads to the page that was wanted, after the proof', async () => {

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { expectAccessible, launchChromium, openContext, screenshot, whySkipChromium } from '../fakes/chromium.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { type Credentials, heading, logInToLucy, setUpTotp, signInAgain } from './steps.ts';
+import { arrive, type Credentials, heading, logInToLucy, setUpTotp, signInAgain } from './steps.ts';
 
 const CODE = /^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}$/;
 
@@ -104,7 +104,7 @@ describe.skipIf(whySkipChromium() !== undefined).each([true, false])(
       if (javaScriptEnabled) await expectAccessible(page);
       await page.getByLabel('Recovery code').fill(codes[4]?.toLowerCase().replaceAll('-', ' ') ?? '');
       await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByText('You used a recovery code. You have 9 left.').waitFor();
+      await arrive(page, page.getByText('You used a recovery code. You have 9 left.'));
       await page.goto(at('/admin'));
       await page.getByText(lucy.secretOf(who.email)).waitFor();
 
@@ -113,7 +113,7 @@ describe.skipIf(whySkipChromium() !== undefined).each([true, false])(
       await page.getByRole('alert').getByText('The recovery code is not correct.').waitFor();
       await page.getByLabel('Recovery code').fill(codes[0] ?? '');
       await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByText('You have 8 codes left').waitFor();
+      await arrive(page, page.getByText('You have 8 codes left'));
 
       // New ones: the proof is fresh, the old ones are void, nothing shows them again.
       await page.getByRole('link', { name: 'Make new recovery codes' }).click();
@@ -133,7 +133,7 @@ describe.skipIf(whySkipChromium() !== undefined).each([true, false])(
       await page.getByRole('alert').waitFor();
       await page.getByLabel('Recovery code').fill(fresh[1] ?? '');
       await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByText('You have 9 left.').waitFor();
+      await arrive(page, page.getByText('You have 9 left.'));
     });
 
     it('replaces a lost phone, and what is left survives the end of the process', async () => {
@@ -146,7 +146,7 @@ describe.skipIf(whySkipChromium() !== undefined).each([true, false])(
       await gateway.start();
       await toPrompt();
       await giveRecoveryCode(fresh[2] ?? '');
-      await page.getByText('You have 8 codes left').waitFor();
+      await arrive(page, page.getByText('You have 8 codes left'));
       const stored = await readFile(`${gateway.folder}/data/users.json`, 'utf8');
       expect(stored).not.toContain('recovery');
     });

@@ -5,7 +5,7 @@ import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy
 import { type StandInSms, startStandInSms } from '../../src/demo/stand-in-sms.ts';
 import { expectAccessible, launchChromium, openContext, screenshot, whySkipChromium } from '../fakes/chromium.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { type Credentials, giveCode, heading, logInToLucy } from './steps.ts';
+import { arrive, type Credentials, giveCode, heading, logInToLucy } from './steps.ts';
 
 const TOKEN = 'token-of-the-sms-gateway';
 const USERS = ['on', 'off'].map((name) => ({
@@ -142,7 +142,7 @@ describe.skipIf(whySkipChromium() !== undefined)('codes through an SMS gateway',
       await page.getByRole('alert').getByText('The security code is not correct').waitFor();
     }
     await giveCode(page, code);
-    await page.getByText(lucy.secretOf(who.email)).waitFor();
+    await arrive(page, page.getByText(lucy.secretOf(who.email)));
     for (const secret of [code, first, number, TOKEN]) expect(gateway.stdout + gateway.stderr).not.toContain(secret);
 
     await page.goto(`${gateway.origin}/_2fa/account`);

@@ -2,7 +2,7 @@
  * What people do in a browser, step by step, found as they find it: by label and by the words on a button. Each step waits
  * for what the person would see next. It never reaches around the pages.
  */
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import QRCode from 'qrcode';
 import { expect } from 'vitest';
 import type { StandInAuthy } from '../../src/demo/stand-in-authy.ts';
@@ -94,6 +94,14 @@ export async function textedToken(page: Page, authy: StandInAuthy): Promise<stri
     await page.waitForTimeout(1_000);
   }
   return /^(\d{7}) is your/.exec(authy.texts[before]?.body ?? '')?.[1] ?? '';
+}
+
+/** Waits for what a sign-in leads to, and reads what happened to the account meanwhile if that comes first. */
+export async function arrive(page: Page, at: Locator): Promise<void> {
+  const news = page.getByRole('heading', { name: 'Since you were last here' });
+  await at.or(news).first().waitFor();
+  if (await news.isVisible()) await page.getByRole('button', { name: 'Continue' }).click();
+  await at.first().waitFor();
 }
 
 /** Names of the cookies that the browser holds, sorted. */
