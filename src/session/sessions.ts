@@ -45,6 +45,8 @@ type Successor = (current: SessionRecord) => SessionRecord;
 const MOST_LOOKS = 10;
 /** Records of the store that are looked at with each sweep, about a millisecond's work. */
 const LOOKS_AT_ONCE = 50;
+/** Of them so many are ended at most: each is signed out of the application, which must not be flooded after a long stop. */
+const ENDS_AT_ONCE = 3;
 /** How long others are told to doubt a session because of one request of ours, in ms; as long as a stray one may work on. */
 const DOUBT_MS = 600_000;
 
@@ -417,7 +419,7 @@ export class Sessions {
     this.#isTidying = true;
     try {
       this.#walk ??= this.#options.store.entries()[Symbol.asyncIterator]();
-      for (let looks = 0; looks < LOOKS_AT_ONCE; looks += 1) {
+      for (let looks = 0, ends = 0; looks < LOOKS_AT_ONCE && ends < ENDS_AT_ONCE; looks += 1) {
         const at = await this.#walk.next();
         if (at.done === true) {
           this.#walk = undefined;
@@ -428,7 +430,9 @@ export class Sessions {
         const { session, createdAt } = record;
         const aging = { state: session.state, session, createdAt, rightsUntil: rightsUntil(session) };
         const over = overBecause(aging, record.lastSeenAt, now, this.#options.limits());
-        if (over !== undefined) this.#background(this.end(this.#heldOr(key, record), over));
+        if (over === undefined) continue;
+        ends += 1;
+        this.#background(this.end(this.#heldOr(key, record), over));
       }
     } catch (error) {
       this.#walk = undefined;
