@@ -167,12 +167,6 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
         `You used a recovery code. You have ${notice.left} left.`,
         ...(notice.left <= 3 ? ['Make new ones on your account page before you need them.'] : []),
       ];
-    case 'codes-made':
-      return ['You have new recovery codes. The old ones do not work any more.'];
-    case 'passkey-named':
-      return ['The name was saved.'];
-    case 'browser-revoked':
-      return ['This browser is not trusted any more. It is asked for a code at the next sign-in.'];
     case 'sessions-signed-out':
       return [notice.count === 1 ? '1 session was signed out.' : `${notice.count} sessions were signed out.`];
     case 'key-saved':
