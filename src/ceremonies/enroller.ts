@@ -50,8 +50,14 @@ export class FactorEnroller implements Enroller {
     const read = readPhone({ country: input.country, number: input.number.slice(0, LONGEST_INPUT) });
     if (!read.ok) return refusal(`phone-${read.problem}`);
     if (!mayReach(read.phone.country, this.#parts.limits().outlay)) return refusal('number-country');
-    const saved = await this.#change(session, (user) => ({ ...user, phone: read.phone }));
-    if (saved.ok) await this.#tell(session, { kind: 'number-changed' });
+    let before: string | undefined;
+    const saved = await this.#change(session, (user) => {
+      before = user.phone?.e164;
+      return { ...user, phone: read.phone };
+    });
+    // A first number, and the same one again, change nothing for anybody.
+    const isOther = before !== undefined && before !== read.phone.e164;
+    if (saved.ok && isOther) await this.#tell(session, { kind: 'number-changed' });
     return saved;
   }
 

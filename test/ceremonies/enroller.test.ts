@@ -241,6 +241,17 @@ describe('removing', () => {
 });
 
 describe('what leaves the machine', () => {
+  it('tells of a number that replaces another one, not of the first, nor of the same again', async () => {
+    const session = await w.login(ALICE, 'pass');
+    const kinds = async () => (await w.occasions.recent(ALICE)).map(({ happening }) => happening.kind);
+    for (const number of ['079 123 45 67', '0791234567', '+41791234567']) {
+      expect((await w.enroller.savePhone(session, { country: 'CH', number })).ok).toBe(true);
+    }
+    expect(await kinds()).toEqual([]);
+    await w.enroller.savePhone(session, { country: 'CH', number: '079 765 43 21' });
+    expect(await kinds()).toEqual(['number-changed']);
+  });
+
   it('nothing, before a person begins Authy; then exactly the phone and an address', async () => {
     const session = await w.login(ALICE, 'pass');
     await w.enroller.savePhone(session, { country: 'CH', number: '079 123 45 67' });

@@ -9,7 +9,7 @@ import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-au
 import { DEFAULT_USERS, type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { giveCode, heading, logInToLucy, setUpAuthy, setUpTotp, textedToken } from './steps.ts';
+import { arrive, giveCode, heading, logInToLucy, setUpAuthy, setUpTotp, textedToken } from './steps.ts';
 
 const API_KEY = 'key-of-the-stand-in-authy';
 const [ALICE, BOB, ADMIN] = DEFAULT_USERS;
@@ -109,7 +109,7 @@ describe.skipIf(whySkipChromium() !== undefined)('the administration', () => {
     await logInToLucy(page, known(ALICE));
     await heading(page, 'Enter your security code');
     await giveCode(page, await textedToken(page, authy));
-    await page.getByText(lucy.secretOf(known(ALICE).email)).waitFor();
+    await arrive(page, page.getByText(lucy.secretOf(known(ALICE).email)));
     expect(gateway.pid).toBe(pid);
   });
 

@@ -141,7 +141,7 @@ describe.skipIf(whySkipChromium() !== undefined)('codes by e-mail', () => {
     await page.goto(`${gateway.origin}/_2fa/account`);
     await page.getByRole('link', { name: 'Remove E-mail' }).click();
     await page.getByRole('button', { name: 'Remove codes by e-mail' }).click();
-    await page.getByText('E-mail was removed.').waitFor();
+    await page.getByText('E-mail was removed.').first().waitFor();
     await expect.poll(() => notices(who).length, { timeout: 15_000 }).toBe(2);
     const [added, removed] = notices(who);
     expect(added).toContain('E-mail was set up.');
