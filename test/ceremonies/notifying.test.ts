@@ -15,6 +15,7 @@ const kinds = async () => (await w.occasions.recent(ALICE)).map(({ happening }) 
 it('a factor that was added, one that was removed, a number, a reset', async () => {
   const session = await w.login(ALICE, 'pass');
   await w.enroller.savePhone(session, { country: 'CH', number: '0791234567' });
+  await w.enroller.savePhone(session, { country: 'CH', number: '0797654321' });
   await w.enroller.begin(session, 'totp');
   const secret = (await w.enroller.draft(session))?.instructions.totp?.secret.replaceAll(' ', '');
   await w.enroller.confirm(session, w.totp(secret));
