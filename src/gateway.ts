@@ -20,6 +20,8 @@ import { formFields, type ParsedFields, queryFields } from './profiles/fields.ts
 import { Replies } from './replies.ts';
 import { refuseUpgrade } from './request/answers.ts';
 import { type BodyStart, bodyType, readBodyStart } from './request/body.ts';
+import { clientBucket } from './request/client.ts';
+import { CLIENT_HEADER } from './request/client-credential.ts';
 import { isActivity, readScope } from './request/scope.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
@@ -31,6 +33,7 @@ import {
   askedOf,
   cookiesOf,
   doubtOf,
+  type GateTarget,
   newRequestId,
   ownPathOf,
   pageOf,
@@ -38,7 +41,7 @@ import {
   scopeRules,
   type Way,
 } from './way.ts';
-import type { Web } from './web/web.ts';
+import type { GatePage, Web } from './web/web.ts';
 
 export type { Settings } from './way.ts';
 
@@ -105,7 +108,11 @@ export class Gateway {
     const cookies = cookiesOf(req, scope, settings.profile, this.#parts.cookieName);
     if (cookies.duplicated) this.#parts.log.warn('session_cookie_duplicated', { client: scope.client });
     const ownPath = ownPathOf(scope, settings.gatewayPath);
-    const arrival = { req, res, scope, settings, cookies };
+    // Our own pages are for people.
+    const shown = settings.apiClients.read(ownPath === undefined ? req.headers[CLIENT_HEADER] : undefined);
+    const apiClient = shown.is === 'client' ? shown.name : undefined;
+    const arrival = { req, res, scope, settings, cookies, apiClient };
+    if (shown.is === 'refused') return this.#turnAway(arrival, shown.name);
     const found = this.#parts.sessions.find(cookies.key, ownPath !== undefined || !isSafe(req.method ?? ''));
     if (found instanceof Promise) return found.then((session) => this.#known(arrival, session, ownPath));
     return this.#known(arrival, found, ownPath);
@@ -156,7 +163,7 @@ export class Gateway {
     query: ParsedFields,
     start: BodyStart | undefined,
   ): Promise<void> | void {
-    const { req, res, scope, settings, cookies } = arrival;
+    const { req, res, scope, settings, apiClient } = arrival;
     const form = start?.complete === true ? formFields(start.bytes, bodyType(req)) : undefined;
     const route = settings.profile.route({
       method: req.method ?? 'GET',
@@ -166,6 +173,7 @@ export class Gateway {
       onPublicHost: scope.onPublicHost,
       client: scope.client,
       host: scope.hostName,
+      apiClient,
     });
     const state = session?.ended === false ? session.session : ANONYMOUS;
     const doubt = doubtOf(route, start, form, state.state === 'verified', settings.profile);
@@ -173,7 +181,7 @@ export class Gateway {
 
     const decision = decide(state, askedOf(req, scope, route, false));
     const queryMayLogIn = mayCarryCredentials(query.names());
-    return this.#act(decision, { req, res, scope, settings, cookies, session, route, start, form, queryMayLogIn });
+    return this.#act(decision, { ...arrival, session, route, start, form, queryMayLogIn });
   }
 
   #act(decision: Decision, way: Way): Promise<void> | void {
@@ -188,18 +196,30 @@ export class Gateway {
       case 'show':
         return this.#replies.show(decision.page, way);
       case 'refuse':
-        return this.#replies.refuse(
-          way.req,
-          way.res,
-          decision.page === 'login' ? 'not-signed-in' : 'factor-needed',
-          false,
-          {
-            challenge: pageOf(decision.page, way.settings),
-          },
-        );
+        return this.#replies.refuse(way.req, way.res, this.#refusalFor(decision.page, way), false, {
+          challenge: pageOf(decision.page, way.settings),
+        });
       default:
         return decision satisfies never;
     }
+  }
+
+  /** Words only: who comes with a credential of the application, or of nobody's browser, is told what opens the door to programs. */
+  #refusalFor(page: GateTarget, { req }: Way): GatePage {
+    if (page !== 'login') return 'factor-needed';
+    const { authorization, cookie, origin, referer } = req.headers;
+    const isBrowser = [cookie, origin, referer, req.headers['sec-fetch-mode']].some((value) => value !== undefined);
+    return authorization !== undefined || !isBrowser ? 'api-client-needed' : 'not-signed-in';
+  }
+
+  /** A credential that is not known here. Nobody guesses one, so that a right one from the same address is never kept waiting. */
+  async #turnAway({ req, res, scope, settings }: Arrival, name: string | undefined): Promise<void> {
+    const { clock, counters, log } = this.#parts;
+    log.warn('authn_client_refused', { client: scope.client, name });
+    const now = clock.now();
+    const ruling = await counters.spend(`client:${clientBucket(scope.client)}`, now, settings.loginBudgets);
+    if (ruling.allowed) return this.#replies.refuse(req, res, 'api-client-unknown', false);
+    this.#replies.refuse(req, res, 'too-many-logins', false, { retryAfterMs: Math.max(0, ruling.until - now) });
   }
 
   /** A login page into which our script goes, as a person sees it. */
@@ -208,12 +228,16 @@ export class Gateway {
   }
 
   /** An unsafe request of somebody who is not signed in may turn out to be a login, so its body is read before the gate is asked. */
-  #mayExchange({ req, scope, settings }: Arrival, session: LiveSession | undefined, query: ParsedFields): boolean {
+  #mayExchange(
+    { req, scope, settings, apiClient }: Arrival,
+    session: LiveSession | undefined,
+    query: ParsedFields,
+  ): boolean {
     const method = req.method ?? '';
     if (isSafe(method) || scope.onPublicHost) return false;
     if ((session?.session.state ?? 'anonymous') !== 'anonymous') return false;
     const bare = { method, path: scope.target.path, query, form: undefined };
-    const question = { ...bare, onPublicHost: false, client: scope.client, host: scope.hostName };
+    const question = { ...bare, onPublicHost: false, client: scope.client, host: scope.hostName, apiClient };
     return settings.profile.route(question).class === 'login';
   }
 }

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /** The command line, and the only file that touches the process: arguments, environment, signals, exit codes. */
 import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from './clock.ts';
 import { loadConfig } from './config/load.ts';
 import { startDemo } from './demo/demo.ts';
 import { createLog } from './log.ts';
 import { formatProblems } from './profiles/problem.ts';
+import { CLIENT_NAME, makeCredential } from './request/client-credential.ts';
 import { StartError, startGateway } from './start.ts';
 import { copyConfigured } from './store-copy.ts';
 import { ticketFor } from './ticket.ts';
@@ -102,6 +104,19 @@ program
   });
 
 program
+  .command('client')
+  .description('make the credential of an API client: a program that a route of class service lets in')
+  .argument('<name>', 'its name: small letters, digits and hyphens', clientName)
+  .action((name: string) => {
+    const { credential, hash } = makeCredential(name, randomBytes);
+    process.stdout.write(`${credential}\n`);
+    process.stderr.write(
+      `Send it in the header X-2FA-Client. It is told once. Put this into the configuration, below clients:\n` +
+        `  - { name: ${name}, hash: '${hash}' }\n`,
+    );
+  });
+
+program
   .command('demo')
   .description('run everything on this machine: a stand-in Lucy, a stand-in Authy and the gateway')
   .option('--port <number>', 'port of the gateway', (text) => Number.parseInt(text, 10), 8080)
@@ -179,6 +194,11 @@ function wholeNumber(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 256) return number;
   throw new InvalidArgumentError('a number of processes from 1 to 256');
+}
+
+function clientName(text: string): string {
+  if (CLIENT_NAME.test(text)) return text;
+  throw new InvalidArgumentError('small letters, digits and hyphens, at most 40');
 }
 
 function fail(error: unknown): never {

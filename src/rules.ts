@@ -8,6 +8,7 @@ import { buildFactors } from './factors/registry.ts';
 import type { Log } from './log.ts';
 import { createMailer } from './mail/smtp.ts';
 import { isInside, parseNetwork } from './request/client.ts';
+import { ApiClients } from './request/client-credential.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -41,6 +42,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       { max: limits.logins.perMinute, perMs: MINUTE_MS },
       { max: limits.logins.perHour, perMs: HOUR_MS },
     ],
+    apiClients: new ApiClients(config.clients),
     sessions: {
       idleMs: sessions.idle,
       absoluteMs: sessions.absolute,

@@ -10,6 +10,7 @@ import type { FormRead } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import type { BodyStart } from './request/body.ts';
 import type { Network } from './request/client.ts';
+import type { ApiClients } from './request/client-credential.ts';
 import { type Scope, ScopeRules } from './request/scope.ts';
 import { mayHideAnother, readCookies, type SentCookies } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
@@ -25,6 +26,7 @@ export interface Settings {
   readonly trustedProxies: readonly Network[];
   /** Login attempts per client address (per /64 for IPv6). */
   readonly loginBudgets: readonly Budget[];
+  readonly apiClients: ApiClients;
 }
 
 /** What is known of a request by itself, before anybody was asked whose it is. */
@@ -34,6 +36,8 @@ export interface Arrival {
   readonly scope: Scope;
   readonly settings: Settings;
   readonly cookies: SentCookies;
+  /** Name of the API client whose credential came along. */
+  readonly apiClient: string | undefined;
 }
 
 /** Everything that is known of one request when the gate has decided. */

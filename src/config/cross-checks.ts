@@ -30,6 +30,10 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
       );
     }
   }
+  const names = config.clients.map(({ name }) => name);
+  for (const [i, name] of names.entries()) {
+    if (names.indexOf(name) < i) remarks.push(error(['clients', i, 'name'], 'is there twice'));
+  }
   if (config.management !== undefined && !isLoopback(config.management.host)) {
     remarks.push(warning(['management', 'host'], 'probes and metrics can be read from other machines'));
   }
@@ -87,6 +91,13 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
   const taken = profile.hosts.public.find((pattern) => pattern !== '*' && hostMatcher(pattern)(own));
   if (taken !== undefined) {
     remarks.push(error(['publicUrl'], 'is one of hosts.public, which are passed through without a second factor'));
+  }
+  const clients = new Set(config.clients.map(({ name }) => name));
+  for (const rule of profile.routes) {
+    for (const name of rule.clients ?? []) {
+      if (!clients.has(name))
+        remarks.push(error(['clients'], `has no "${name}", which a route of class service names`));
+    }
   }
   const places = [['login', 'page', profile.login.page] as const, ['home', undefined, profile.home] as const];
   for (const [key, inner, place] of places) {

@@ -3,7 +3,7 @@
  * the JSON Schema for editors and the example are checked against this. Reads nothing, decides nothing.
  */
 import { z } from 'zod';
-import { cidr } from '../profiles/checks.ts';
+import { cidr, clientName } from '../profiles/checks.ts';
 import { overrideSchemas } from '../profiles/json-schema.ts';
 import { canonicalTarget, isRefused } from '../profiles/path.ts';
 import { duration, time } from './durations.ts';
@@ -253,6 +253,20 @@ export const configSchema = z.strictObject({
   policy: policySchema.prefault({}).describe('Who is asked for a second factor.'),
   limits: limits.prefault({}).describe('Budgets against guessing, spending and flooding.'),
   sessions: sessions.prefault({}).describe('How long sessions live.'),
+  clients: z
+    .array(
+      z.strictObject({
+        name: clientName.describe('Name, for the rules of class service and for the log.'),
+        hash: z
+          .string()
+          .regex(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hex digits, as `lucy-2fa client NAME` prints them')
+          .describe(
+            'SHA-256 of its credential. `lucy-2fa client NAME` makes both; the credential itself stands nowhere.',
+          ),
+      }),
+    )
+    .default([])
+    .describe('API clients: programs that a route of class service lets in without a second factor.'),
   admins: z
     .array(z.string().min(1))
     .default([])

@@ -81,7 +81,7 @@ export function compileProfile(data: ProfileData): Profile {
 
   // Most of what browsers ask for is a path without a query, and fields of a body are read for few; unless a rule wants to know
   // who asks, host, method and path say everything.
-  const asksWho = data.routes.some((rule) => rule.from !== undefined);
+  const asksWho = data.routes.some((rule) => rule.from !== undefined || rule.clients !== undefined);
   const isBare = ({ query, form, onPublicHost, host }: RouteQuestion): boolean =>
     query === NO_FIELDS && form === undefined && host !== undefined && !onPublicHost && !asksWho;
   const bareRoute = remembered((host) =>

@@ -16,6 +16,8 @@ export interface RouteQuestion {
   readonly onPublicHost: boolean;
   /** Address of the client, for `service` rules. */
   readonly client: string;
+  /** Name of the API client whose credential came along, for `service` rules. */
+  readonly apiClient?: string | undefined;
   /** Host that was asked for, lower case and without port; a rule with `hosts` opens nothing without it. */
   readonly host?: string;
 }

@@ -59,6 +59,7 @@ export function compileRoute(rule: RouteRuleData): RouteRule {
   const methodFits = methodMatcher(rule.methods ?? DEFAULT_METHODS[rule.class]);
   const when = condition(rule.when);
   const onHost = rule.hosts === undefined ? undefined : anyOf(rule.hosts.map(hostMatcher));
+  const isClient = rule.clients === undefined ? undefined : new Set(rule.clients);
   const fromNetwork = rule.from === undefined ? undefined : networkMatcher(rule.from);
 
   const mightMatch = (question: RouteQuestion): boolean =>
@@ -72,6 +73,7 @@ export function compileRoute(rule: RouteRuleData): RouteRule {
     place.exact(question.path) &&
     (onHost === undefined || (question.host !== undefined && onHost(question.host))) &&
     (fromNetwork === undefined || fromNetwork(question.client)) &&
+    (isClient === undefined || (question.apiClient !== undefined && isClient.has(question.apiClient))) &&
     when(question) === 'yes';
 
   return {

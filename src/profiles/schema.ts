@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import {
   cidr,
+  clientName,
   cookiePattern,
   expression,
   headerName,
@@ -190,7 +191,7 @@ export const routeRule = z
     class: z
       .enum(['login', 'static', 'public', 'protected', 'service'])
       .describe(
-        'login: needed to log in. static: files, GET and HEAD only. public: untouched, without the application session. protected: verified sessions. service: API clients from given networks.',
+        'login: needed to log in. static: files, GET and HEAD only. public: untouched, without the application session. protected: verified sessions. service: API clients, by their network or by a credential of the gateway.',
       ),
     methods: z
       .array(method)
@@ -203,7 +204,18 @@ export const routeRule = z
     prefix: rulePath.optional().describe('This path and everything below it; with `/` at the end only what is below.'),
     when: when.optional(),
     hosts: z.array(hostPattern).min(1).optional().describe('Only on these hosts.'),
-    from: z.array(cidr).min(1).optional().describe('Only for clients in these networks; needed for class service.'),
+    from: z
+      .array(cidr)
+      .min(1)
+      .optional()
+      .describe('Only for clients in these networks. Class service needs this, or clients; with both, both must hold.'),
+    clients: z
+      .array(clientName)
+      .min(1)
+      .optional()
+      .describe(
+        'Only for these API clients, by their names in `clients` of the configuration. Each sends its credential in X-2FA-Client.',
+      ),
   })
   .check((context) => {
     const rule = context.value;
@@ -214,9 +226,11 @@ export const routeRule = z
     if (rule.class === 'static' && rule.methods?.some((name) => name !== 'GET' && name !== 'HEAD')) {
       complain('a static rule is for GET and HEAD only', 'methods');
     }
-    if (rule.class === 'service' && rule.from === undefined)
-      complain('class service needs from: the networks of the clients');
+    if (rule.class === 'service' && rule.from === undefined && rule.clients === undefined) {
+      complain('class service needs clients (names of API clients), or from (their networks)');
+    }
     if (rule.class === 'protected' && rule.from !== undefined) complain('a protected rule holds for everybody', 'from');
+    if (rule.class !== 'service' && rule.clients !== undefined) complain('is for class service only', 'clients');
     if (rule.prefix === '/' && rule.class !== 'protected' && rule.hosts === undefined && rule.class !== 'service') {
       complain('opens the whole application; use "access: public" and list what is protected', 'prefix');
     }

@@ -35,7 +35,11 @@ export function profileWarnings(profile: ProfileData): readonly Advice[] {
     }
   }
   for (const [i, rule] of profile.routes.entries()) {
-    if (rule.class === 'service' && rule.from?.some((network) => network.endsWith('/0'))) {
+    if (
+      rule.class === 'service' &&
+      rule.clients === undefined &&
+      rule.from?.some((network) => network.endsWith('/0'))
+    ) {
       advice.push({
         path: ['routes', i, 'from'],
         rule: 'every client of the Internet may use this without a second factor',

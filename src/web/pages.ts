@@ -18,7 +18,11 @@ export interface PageText {
   readonly log: LogLevel;
   /** When to try again, unless the refusal itself knows better. */
   readonly retryAfterMs?: number;
+  /** How to prove who one is (RFC 9110 11.6.1). A scheme that no browser knows, so that none asks for a password. */
+  readonly authenticate?: string;
 }
+
+const API_CLIENTS = 'X-2FA-Client realm="API clients"';
 
 export const PAGES = {
   'bad-request': {
@@ -51,6 +55,28 @@ export const PAGES = {
     sentences: ['Your password was accepted. Enter your security code to finish signing in.'],
     ways: ['challenge', 'sign-in'],
     log: 'info',
+  },
+  'api-client-needed': {
+    status: 401,
+    title: 'Programs need an API client',
+    sentences: [
+      'A password or token of the application opens nothing here, because no second factor was proved with it.',
+      'Ask your administrator for an API client, and send its credential in the header X-2FA-Client.',
+    ],
+    ways: ['sign-in'],
+    log: 'info',
+    authenticate: API_CLIENTS,
+  },
+  'api-client-unknown': {
+    status: 401,
+    title: 'This API client is not known',
+    sentences: [
+      'The header X-2FA-Client holds no credential that is known here.',
+      'Send it exactly as you got it, or ask your administrator for a new one.',
+    ],
+    ways: ['sign-in'],
+    log: 'warn',
+    authenticate: API_CLIENTS,
   },
   'method-not-allowed': {
     status: 405,

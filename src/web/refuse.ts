@@ -43,6 +43,7 @@ function write(
   if (retryAfterMs !== undefined) {
     res.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   }
+  if (text.authenticate !== undefined) res.setHeader('WWW-Authenticate', text.authenticate);
   if (facts.setCookies !== undefined && facts.setCookies.length > 0) res.setHeader('Set-Cookie', facts.setCookies);
   // What the client still sends is not read; the connection cannot be used for anything else. A request without a body is
   // not complete either while its handler runs, but nothing follows it.

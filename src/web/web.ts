@@ -71,6 +71,8 @@ export type GatePage =
   | 'wrong-host' // 421
   | 'not-signed-in' // 401
   | 'factor-needed' // 401
+  | 'api-client-needed' // 401: a program, or a credential of the application, where only verified sessions go
+  | 'api-client-unknown' // 401: X-2FA-Client holds no credential of ours
   | 'method-not-allowed' // 405
   | 'body-too-large' // 413
   | 'unsupported-type' // 415

@@ -19,6 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+const HASH = `sha256:${'0'.repeat(64)}`;
 const BASE = 'publicUrl: https://lucy.example.com\nupstream:\n  url: https://10.0.0.7\n';
 
 async function load(text: string, env: Env = {}): Promise<ConfigLoad> {
@@ -174,6 +175,18 @@ describe('single mistakes', () => {
     [`${BASE}policy: { trustedBrowser: { days: 30 } }\n`, /not available in this version; 0 is off/],
     [`${BASE}policy: { stepUp: [/x] }\n`, /not available in this version/],
     [`${BASE}policy: { users: { "a\\u0007": off } }\n`, /cannot be the name of an account/],
+    [`${BASE}clients: [{ name: a, hash: 'sha256:12' }]\n`, /clients\[0\]\.hash: sha256: and 64 hex digits/],
+    [`${BASE}clients: [{ name: My App, hash: '${HASH}' }]\n`, /clients\[0\]\.name: small letters/],
+    [
+      `${BASE}clients: [{ name: a, hash: '${HASH}' }, { name: a, hash: '${HASH}' }]\n`,
+      /clients\[1\]\.name: is there twice/,
+    ],
+    [
+      `${BASE}  routes: [{ class: service, prefix: /api, clients: [a] }]\n`,
+      /clients: has no "a", which a route of class service names/,
+    ],
+    [`${BASE}  routes: [{ class: service, prefix: /api }]\n`, /class service needs clients/],
+    [`${BASE}  routes: [{ class: public, prefix: /api, clients: [a] }]\n`, /clients: is for class service only/],
     [`${BASE}admins: [" "]\n`, /admins\[0\]: cannot be the name of an account/],
     [`${BASE}limits: { guesses: { hard: 500 } }\n`, /limits\.guesses\.hard: must be at most 100; it is 500/],
     [`${BASE}limits: { guesses: { free: 20, hard: 10 } }\n`, /must not be more than limits\.guesses\.hard/],

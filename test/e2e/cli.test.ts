@@ -3,6 +3,7 @@
  * on, signals do what service managers expect. Nothing here looks into the process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
@@ -26,6 +27,15 @@ beforeAll(async () => {
   lucy = await startStandInLucy();
 });
 afterAll(() => lucy?.close());
+
+it('client: makes a credential, and the line of the configuration that knows it', async () => {
+  const { code, stderr, stdout } = await runCommand(['client', 'reports']);
+  expect(code).toBe(0);
+  const hash = createHash('sha256').update(stdout.trim()).digest('hex');
+  expect(stdout).toMatch(/^reports\.[\w-]{43}\n$/);
+  expect(stderr).toContain(`- { name: reports, hash: 'sha256:${hash}' }`);
+  expect((await runCommand(['client', 'My script'])).code).toBe(2);
+});
 
 describe('check', () => {
   let folder: string;

@@ -14,6 +14,7 @@ import { createLog } from '../../src/log.ts';
 import { loadProfile } from '../../src/profiles/load.ts';
 import { Source } from '../../src/profiles/source.ts';
 import { isInside, parseNetwork } from '../../src/request/client.ts';
+import { type ApiClient, ApiClients } from '../../src/request/client-credential.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openUpstream, type UpstreamOptions } from '../../src/upstream/http.ts';
@@ -32,6 +33,7 @@ export interface HarnessOptions {
   /** Factors beside TOTP and Authy, or other options for these. */
   readonly factors?: FactorsOptions;
   readonly trustedProxies?: readonly string[];
+  readonly apiClients?: readonly ApiClient[];
   readonly store?: (clock: TestClock) => Store;
   /** Several gateways, each over its own store, with a round-robin in front of them. */
   readonly stores?: (clock: TestClock) => readonly Store[] | Promise<readonly Store[]>;
@@ -132,6 +134,7 @@ export class Harness {
       gatewayPath: '/_2fa',
       trustedProxies: (options.trustedProxies ?? []).map(parseNetwork),
       loginBudgets: [{ max: 20, perMs: 600_000 }],
+      apiClients: new ApiClients(options.apiClients ?? []),
       sessions: { idleMs: 1_800_000, absoluteMs: 43_200_000, pendingMs: 600_000, maxAnonymous: 100 },
       ceremonies: {
         guesses: { free: 5, pausesMs: [30_000, 60_000], hard: 50 },

@@ -79,7 +79,7 @@ identity: { normalise: [upper] }
     './mine.yaml:15 whoami.regex: not a regular expression (JavaScript, with the u flag) ("(")',
     './mine.yaml:17 routes[0].prefix: opens the whole application; use "access: public" and list what is protected ("/")',
     './mine.yaml:17 routes[0].methods: a static rule is for GET and HEAD only (a list)',
-    './mine.yaml:18 routes[1]: class service needs from: the networks of the clients (a block)',
+    './mine.yaml:18 routes[1]: class service needs clients (names of API clients), or from (their networks) (a block)',
     './mine.yaml:19 routes[2].path: write the path decoded, without dot segments, doubled slashes, backslashes and semicolons ("/a/../b")',
     './mine.yaml:20 routes[3].hosts[0]: a host name, *.domain, or *; without port ("*.*")',
     './mine.yaml:21 cookies.readable[0]: matches every cookie there is ("/./")',
