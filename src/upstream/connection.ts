@@ -19,6 +19,8 @@ export interface Sender {
   onHead(head: ParsedHead): void;
   /** @param last whether the answer is complete with it, without trailers. @returns whether more may come at once; if not, `resume` says when. */
   onBody(chunk: Buffer, last: boolean): boolean;
+  /** The head is here and what comes next is on its way: it may take as long as it likes. */
+  onPause?(): void;
   onComplete(trailers: readonly string[]): void;
   /** @param unheard the connection was an old one, and died before a byte of this answer: the request may never have arrived. */
   onError(error: UpstreamError, unheard: boolean): void;
@@ -179,6 +181,7 @@ export class Connection implements Carrier {
     }
     if (body.complete) this.#completed(sender, body);
     else if (!flows) this.#socket.pause();
+    else if (pieces.length === 0) sender.onPause?.();
   }
 
   /** @throws UpstreamError `malformed` */

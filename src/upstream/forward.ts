@@ -46,6 +46,8 @@ class Exchange implements Sender, Running {
   #hints = 0;
   #paused = false;
   #drains = false;
+  /** Behind an earlier request of its connection, so that the end of the connection is listened for. */
+  #queued = false;
   #connection: Connection | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -68,6 +70,7 @@ class Exchange implements Sender, Running {
     res.on('close', this.#onClientClose);
     // Behind an earlier request of the same connection `res` has no socket yet, and would not hear of its end.
     if (res.socket === null) {
+      this.#queued = true;
       req.socket.setMaxListeners(0); // as many as wait; Node would take eleven for a leak
       req.socket.on('close', this.#onClientClose);
     }
@@ -171,8 +174,11 @@ class Exchange implements Sender, Running {
     const { res } = this.#forwarding;
     res.writeHead(head.status, head.message, headers);
     this.#state = 'sending';
-    // A small answer leaves as one packet; an event stream's head leaves before its first event.
-    process.nextTick(flushHead, this);
+  }
+
+  /** A small answer leaves as one packet; an event stream's head leaves before its first event. */
+  onPause(): void {
+    if (this.#state === 'sending' && !this.#bodyBegan) process.nextTick(flushHead, this);
   }
 
   flushHead(): void {
@@ -253,7 +259,10 @@ class Exchange implements Sender, Running {
     if (this.#complete) {
       this.#bodyBegan = true;
       res.end();
-    } else if (flowing) {
+      return;
+    }
+    this.onPause();
+    if (flowing) {
       this.#paused = false;
       if (wasPaused) this.#connection?.resume(this);
     }
@@ -330,7 +339,7 @@ class Exchange implements Sender, Running {
   #letGo(): void {
     const { req, res } = this.#forwarding;
     res.off('close', this.#onClientClose);
-    req.socket.off('close', this.#onClientClose);
+    if (this.#queued) req.socket.off('close', this.#onClientClose);
     if (this.#drains) res.off('drain', this.#onDrain);
   }
 }

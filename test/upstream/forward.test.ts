@@ -227,6 +227,24 @@ test('the head of an event stream comes before its first event, and each event a
   await browser.has('0\r\n\r\n');
 });
 
+test('a head that was held goes out with its ruling, although nothing has followed it', async () => {
+  let settle: () => void = () => {};
+  const hold = new Promise<{ send: string[] }>((resolve) => {
+    settle = () => resolve({ send: ['X-Held: 1'] });
+  });
+  const { app, front } = await openBoth({ rule: () => ({ hold }) });
+  const browser = await client(front.port);
+  browser.write(GET);
+  const upstream = await app.connection();
+  await upstream.request();
+  upstream.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n');
+  await until(() => front.heads.length === 1, 'the head');
+  settle();
+  await browser.has('X-Held: 1\r\n');
+  upstream.socket.end();
+  await browser.has('0\r\n\r\n');
+});
+
 test.each([
   ['a short Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'],
   ['a short Content-Length, closing', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100\r\n\r\nhalf'],
