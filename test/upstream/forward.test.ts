@@ -230,7 +230,7 @@ test('the head of an event stream comes before its first event, and each event a
 test('a head that was held goes out with its ruling, although nothing has followed it', async () => {
   let settle: () => void = () => {};
   const hold = new Promise<{ send: string[] }>((resolve) => {
-    settle = () => resolve({ send: ['X-Held: 1'] });
+    settle = () => resolve({ send: ['X-Held', '1'] });
   });
   const { app, front } = await openBoth({ rule: () => ({ hold }) });
   const browser = await client(front.port);
