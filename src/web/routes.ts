@@ -3,9 +3,10 @@
  * of ours, in a session, with that session's token (ASVS 3.5.1, 4.1.4).
  */
 import type Router from '@koa/router';
+import { isToken } from '../session/token.ts';
 import type { OwnContext, OwnExtras, OwnState } from './context.ts';
 import { type Form, readForm } from './form.ts';
-import { comesFromOwnPage, isToken } from './same-site.ts';
+import { comesFromOwnPage } from './same-site.ts';
 import type { Screen } from './screen.ts';
 
 export type OwnRouter = Router<OwnState, OwnExtras>;

@@ -2,8 +2,9 @@
 import { request } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isToken } from '../../src/session/token.ts';
 import { MAX_BODY_BYTES, parseForm } from '../../src/web/form.ts';
-import { comesFromOwnPage, isToken } from '../../src/web/same-site.ts';
+import { comesFromOwnPage } from '../../src/web/same-site.ts';
 import { RIGHT_CODE } from './ceremonies-double.ts';
 import { COOKIE, type Person, World } from './world.ts';
 
