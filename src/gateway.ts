@@ -25,6 +25,7 @@ import { CLIENT_HEADER } from './request/client-credential.ts';
 import { isActivity, readScope } from './request/scope.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
+import { StepUps } from './step-ups.ts';
 import { StoreError } from './store/store.ts';
 import { Upgrades } from './upgrades.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -32,6 +33,7 @@ import {
   type Arrival,
   askedOf,
   cookiesOf,
+  demandOf,
   doubtOf,
   type GateTarget,
   newRequestId,
@@ -70,6 +72,7 @@ export class Gateway {
   readonly #replies: Replies;
   readonly #pass: PassParts;
   readonly #logins: Logins;
+  readonly #stepUps: StepUps;
   readonly #upgrades: Upgrades;
 
   constructor(parts: GatewayParts) {
@@ -79,6 +82,7 @@ export class Gateway {
     this.#replies = new Replies({ ...parts, upstreamOrigin });
     this.#pass = { ...parts.pass, cookieName, upstreamHost, answers: this.#replies };
     this.#logins = new Logins({ ...parts, upstreamOrigin, replies: this.#replies });
+    this.#stepUps = new StepUps({ ...parts, replies: this.#replies });
     this.#upgrades = new Upgrades({ ...parts, rechecks });
   }
 
@@ -179,7 +183,8 @@ export class Gateway {
     const doubt = doubtOf(route, start, form, state.state === 'verified', settings.profile);
     if (doubt !== undefined) return this.#replies.refuse(req, res, doubt, scope.isNavigation);
 
-    const decision = decide(state, askedOf(req, scope, route, false));
+    const proof = demandOf(settings, req.method ?? 'GET', scope, this.#parts.clock);
+    const decision = decide(state, askedOf(req, scope, route, false, proof));
     const queryMayLogIn = mayCarryCredentials(query.names());
     return this.#act(decision, { ...arrival, session, route, start, form, queryMayLogIn });
   }
@@ -192,10 +197,11 @@ export class Gateway {
       case 'exchange':
         return this.#logins.exchange(decision.dropFirst, way);
       case 'logout':
-        return this.#logins.logout(way);
+        return this.#logins.logout(decision.alone === true, way);
       case 'show':
-        return this.#replies.show(decision.page, way);
+        return decision.page === 'step-up' ? this.#stepUps.ask(way) : this.#replies.show(decision.page, way);
       case 'refuse':
+        if (decision.page === 'step-up') return this.#stepUps.refuse(way);
         return this.#replies.refuse(way.req, way.res, this.#refusalFor(decision.page, way), false, {
           challenge: pageOf(decision.page, way.settings),
         });

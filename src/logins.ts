@@ -115,12 +115,15 @@ export class Logins {
     return id === undefined ? [] : [setOwnCookie(this.#parts.cookieName, id)];
   }
 
-  /** The application's logout ends our session first; its answer then comes from a jar that nobody has any more. */
-  async logout(way: Way): Promise<void> {
+  /**
+   * The application's logout ends our session first; its answer then comes from a jar that nobody has any more.
+   * @param alone it ends, and the application is signed out of by a request of ours; this one goes no further
+   */
+  async logout(alone: boolean, way: Way): Promise<void> {
     const { session, scope, req, res, settings } = way;
     if (session === undefined) return this.#parts.replies.showOrRefuse('login', way);
     const clear = clearOwnCookie(this.#parts.cookieName);
-    if (session.confidence.unconfirmed || this.#parts.sessions.isDoubtedElsewhere(session)) {
+    if (alone || session.confidence.unconfirmed || this.#parts.sessions.isDoubtedElsewhere(session)) {
       // Whose page would the answer be? A logout without its token signs nobody out and shows one (T3).
       await this.#parts.sessions.end(session, 'logout');
       return redirect(res, settings.profile.loginPage, [clear]);

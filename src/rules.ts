@@ -1,6 +1,7 @@
 /** From a checked configuration to the rules that requests run by. Built anew at each reload and swapped as a whole. */
 import type { Rules } from './assemble.ts';
 import type { Clock } from './clock.ts';
+import { demandsOf } from './config/demands.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { adminsOf, policyOf } from './config/people.ts';
 import { revealed } from './config/secret.ts';
@@ -43,6 +44,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       { max: limits.logins.perHour, perMs: HOUR_MS },
     ],
     apiClients: new ApiClients(config.clients),
+    demands: demandsOf(config.policy),
     sessions: {
       idleMs: sessions.idle,
       absoluteMs: sessions.absolute,

@@ -14,7 +14,17 @@ import { readScope, type Scope } from './request/scope.ts';
 import type { LiveSession } from './session/live.ts';
 import { SessionGone, type Sessions } from './session/sessions.ts';
 import type { AnswerHead, FlatHeaders, Running, Upstream } from './upstream/upstream.ts';
-import { askedOf, cookiesOf, headersFor, ownPathOf, pageOf, type Settings, scopeRules } from './way.ts';
+import {
+  askedOf,
+  cookiesOf,
+  demandOf,
+  headersFor,
+  ownPathOf,
+  pageOf,
+  type Settings,
+  scopeRules,
+  stepUpPath,
+} from './way.ts';
 
 export interface UpgradeParts {
   readonly settings: () => Settings;
@@ -59,7 +69,11 @@ export class Upgrades {
       client: scope.client,
       host: scope.hostName,
     });
-    const decision = decide(session?.session ?? ANONYMOUS, askedOf(req, scope, route, true));
+    const proof = demandOf(settings, 'GET', scope, this.#parts.clock);
+    const decision = decide(session?.session ?? ANONYMOUS, askedOf(req, scope, route, true, proof));
+    if (decision.do === 'refuse' && decision.page === 'step-up') {
+      return refuseUpgrade(socket, 401, this.#parts.clock, stepUpPath(settings, profile.home));
+    }
     if (decision.do !== 'forward' || session === undefined || ownPathOf(scope, settings.gatewayPath) !== undefined) {
       return refuseUpgrade(socket, 401, this.#parts.clock, pageOf('login', settings));
     }

@@ -4,8 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from './clock.ts';
 import type { Budget } from './gate/attempts.ts';
 import type { Asked } from './gate/decide.ts';
+import type { DemandedProof } from './gate/proof-age.ts';
 import type { FormRead } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import type { BodyStart } from './request/body.ts';
@@ -27,7 +29,11 @@ export interface Settings {
   /** Login attempts per client address (per /64 for IPv6). */
   readonly loginBudgets: readonly Budget[];
   readonly apiClients: ApiClients;
+  /** How old a proof may be at an address, in ms; `undefined` where no route demands one. Absent without any such rule. */
+  readonly demands?: Demands | undefined;
 }
+
+export type Demands = (method: string, path: string) => number | undefined;
 
 /** What is known of a request by itself, before anybody was asked whose it is. */
 export interface Arrival {
@@ -67,7 +73,25 @@ export function doubtOf(
   return start?.complete === false && route.class === 'login' ? 'body-too-large' : undefined;
 }
 
-export function askedOf(req: IncomingMessage, scope: Scope, route: RouteAnswer, isUpgrade: boolean): Asked {
+/** What the policy demands of a request by its address. On a public host nobody has a session, and nothing to prove. */
+export function demandOf(
+  { demands }: Settings,
+  method: string,
+  { onPublicHost, target }: Scope,
+  clock: Clock,
+): DemandedProof | undefined {
+  if (demands === undefined || onPublicHost) return undefined;
+  const withinMs = demands(method, target.path);
+  return withinMs === undefined ? undefined : { withinMs, now: clock.now() };
+}
+
+export function askedOf(
+  req: IncomingMessage,
+  scope: Scope,
+  route: RouteAnswer,
+  isUpgrade: boolean,
+  proof: DemandedProof | undefined,
+): Asked {
   return {
     route: route.class,
     method: req.method ?? 'GET',
@@ -75,6 +99,7 @@ export function askedOf(req: IncomingMessage, scope: Scope, route: RouteAnswer, 
     isLogout: route.isLogout,
     isNavigation: scope.isNavigation,
     isUpgrade,
+    proof,
   };
 }
 
@@ -104,6 +129,11 @@ export type GateTarget = 'login' | 'challenge' | 'enrol';
 export function pageOf(page: GateTarget, settings: Settings): string {
   if (page === 'login') return settings.profile.loginPage;
   return `${settings.gatewayPath}/${page === 'challenge' ? 'challenge' : 'account'}`;
+}
+
+/** Page of ours that asks for a fresh proof and leads on from there. @param to path of our own origin */
+export function stepUpPath({ gatewayPath }: Settings, to: string): string {
+  return `${gatewayPath}/step-up?${new URLSearchParams({ to })}`;
 }
 
 /** The last Cookie line of a connection and what was read in it: browsers send the same one with every request. */

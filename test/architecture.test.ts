@@ -58,6 +58,7 @@ const REQUEST_PATH: readonly string[] = [
   'way.ts',
   'replies.ts',
   'logins.ts',
+  'step-ups.ts',
   'upgrades.ts',
   'gate',
   'clock.ts',
@@ -147,6 +148,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'way.ts': REQUEST_PATH,
   'replies.ts': REQUEST_PATH,
   'logins.ts': REQUEST_PATH,
+  'step-ups.ts': REQUEST_PATH,
   'upgrades.ts': REQUEST_PATH,
   // The places of a template, which an operator must spell right.
   config: ['gate', 'profiles', 'factors/sms/template.ts'],

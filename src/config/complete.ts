@@ -31,7 +31,7 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
   });
 }
 
-function policyOf({ trustedBrowser: _browser, stepUp: _stepUp, ...policy }: ParsedConfig['policy']): Config['policy'] {
+function policyOf({ trustedBrowser: _browser, ...policy }: ParsedConfig['policy']): Config['policy'] {
   return policy;
 }
 

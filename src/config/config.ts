@@ -24,7 +24,7 @@ export type Config = DeepReadonly<
     upstream: Upstream;
     store: StoreConfig;
     factors: FactorsConfig;
-    policy: Omit<ParsedConfig['policy'], 'trustedBrowser' | 'stepUp'>;
+    policy: Omit<ParsedConfig['policy'], 'trustedBrowser'>;
   }
 >;
 

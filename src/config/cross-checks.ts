@@ -1,6 +1,7 @@
 /** What no single key can know: keys that contradict each other (errors) and what is allowed but dangerous (warnings). */
 import { hostMatcher } from '../profiles/patterns.ts';
 import type { ProfileData } from '../profiles/schema.ts';
+import { checkDemands } from './demands.ts';
 import { isAnyOn, isOneOn } from './factors/factors.ts';
 import { isLoopback } from './loopback.ts';
 import { error, type Remark, warning } from './remark.ts';
@@ -75,7 +76,7 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
     }
   }
   if (!isAnyOn(factors)) {
-    if (levels.includes('required')) {
+    if (levels.includes('required') || policy.routes.length > 0 || policy.stepUp.length > 0) {
       remarks.push(error(['policy'], 'requires a second factor, but every factor is off: nobody could sign in'));
     } else {
       remarks.push(warning(['factors'], 'every factor is off: passwords alone open the application'));
@@ -105,5 +106,6 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
       remarks.push(error(['gatewayPath'], `hides ${inner === undefined ? key : `${key}.${inner}`} of the application`));
     }
   }
+  remarks.push(...checkDemands(config, profile));
   return remarks;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { FACTOR_IDS } from '../gate/types.ts';
 import { cidr } from '../profiles/checks.ts';
+import { routesSchema, stepUpSchema } from './demands.ts';
 import { duration, instant } from './durations.ts';
 import { LATER } from './later.ts';
 
@@ -56,9 +57,6 @@ export const policySchema = z.strictObject({
     .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0).describe('0 is off.') })
     .optional()
     .describe('Only off (days: 0) in this version.'),
-  stepUp: z
-    .array(z.unknown())
-    .max(0, `step-up routes: ${LATER}`)
-    .optional()
-    .describe('Only an empty list in this version.'),
+  routes: routesSchema,
+  stepUp: stepUpSchema,
 });

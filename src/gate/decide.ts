@@ -2,6 +2,7 @@
  * Request + session → forward, show a page, or refuse. Pure, total, and the same function for HTTP and upgrades (I1).
  * Reading order for a reviewer: this file, session.ts, intercept.ts.
  */
+import { type DemandedProof, owesProof } from './proof-age.ts';
 import type { Session } from './session.ts';
 import type { RouteClass } from './types.ts';
 
@@ -16,6 +17,8 @@ export interface Asked {
   /** A navigation a person can act on; anything else is never answered with HTML. */
   readonly isNavigation: boolean;
   readonly isUpgrade: boolean;
+  /** What the policy demands at this address beside a verified session; absent where that is nothing. */
+  readonly proof?: DemandedProof | undefined;
 }
 
 /** Which cookies of the application travel with a request (I2). */
@@ -26,9 +29,13 @@ export type Decision =
   | { readonly do: 'forward'; readonly jar: JarUse; readonly guarded: boolean; readonly credentials: boolean }
   /** Something may log somebody in: buffered, judged, and answered by us if it did. */
   | { readonly do: 'exchange'; readonly dropFirst: boolean }
-  | { readonly do: 'logout' }
-  | { readonly do: 'show'; readonly page: 'login' | 'challenge' | 'enrol' }
-  | { readonly do: 'refuse'; readonly status: 401 | 403 | 405; readonly page: 'login' | 'challenge' | 'enrol' };
+  /** `alone`: our session ends, and the request goes no further. */
+  | { readonly do: 'logout'; readonly alone?: true }
+  | { readonly do: 'show'; readonly page: NextPage }
+  | { readonly do: 'refuse'; readonly status: 401 | 403 | 405; readonly page: NextPage };
+
+/** Where somebody goes on who may not go further; `step-up`: a verified session that this address asks to prove a factor. */
+export type NextPage = 'login' | 'challenge' | 'enrol' | 'step-up';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -39,9 +46,16 @@ export function isSafe(method: string): boolean {
 
 export function decide(session: Session, asked: Asked): Decision {
   const verified = session.state === 'verified';
+  const owes = owesProof(session, asked.proof);
 
   // Upgrades outlive the request that opened them and carry no method worth the name: verified sessions only (T9).
-  if (asked.isUpgrade) return verified ? pass('own', true) : refuse(session, asked);
+  if (asked.isUpgrade) return verified && !owes ? pass('own', true) : refuse(session, asked);
+
+  if (owes && (asked.route !== 'service' || asked.isLogin || asked.isLogout)) {
+    // Wherever the jar would travel, whatever the class of the route: a password or a logout that is put into a request must not
+    // carry it to where a proof is owed. Whoever wants to leave leaves all the same.
+    return asked.isLogout && !asked.isLogin ? { do: 'logout', alone: true } : refuse(session, asked);
+  }
 
   // A password typed into a verified session is judged like any other: the state falls before it is forwarded.
   if (verified && asked.isLogin) return { do: 'exchange', dropFirst: true };
@@ -80,7 +94,15 @@ function pass(jar: JarUse, guarded: boolean): Decision {
 
 /** The way on from here: a redirect for people, a status and the address of the prompt for programs. */
 function refuse(session: Session, asked: Asked): Decision {
-  const page = session.state === 'pending' ? 'challenge' : session.state === 'enrolling' ? 'enrol' : 'login';
+  const page = PAGES[session.state];
   if (asked.isNavigation && !asked.isUpgrade) return { do: 'show', page };
   return { do: 'refuse', status: 401, page };
 }
+
+/** A verified session is refused for one reason only. */
+const PAGES: Readonly<Record<Session['state'], NextPage>> = {
+  anonymous: 'login',
+  pending: 'challenge',
+  enrolling: 'enrol',
+  verified: 'step-up',
+};

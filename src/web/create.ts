@@ -27,6 +27,7 @@ import { removePages } from './remove.ts';
 import { createRender } from './render.ts';
 import { type OwnRouter, routesOn, unanswered } from './routes.ts';
 import { Screen } from './screen.ts';
+import { stepUpPages } from './step-up.ts';
 import { ticketPages } from './ticket.ts';
 import type { Web, WebScope } from './web.ts';
 
@@ -46,6 +47,7 @@ export function createWeb(options: WebOptions): Web {
   for (const add of [
     challengePages,
     pushPages,
+    stepUpPages,
     newsPages,
     accountPages,
     gracePages,

@@ -8,7 +8,7 @@ import type { GatePage } from './web.ts';
 /** Pages that only the own pages themselves show. */
 export type OwnPage = 'not-found' | 'form-refused' | 'no-way-in';
 
-export type WayOn = 'sign-in' | 'challenge' | 'home' | 'account' | 'again';
+export type WayOn = 'sign-in' | 'challenge' | 'confirm' | 'home' | 'account' | 'again';
 
 export interface PageText {
   readonly status: number;
@@ -77,6 +77,16 @@ export const PAGES = {
     ways: ['sign-in'],
     log: 'warn',
     authenticate: API_CLIENTS,
+  },
+  'proof-needed': {
+    status: 401,
+    title: 'Confirm first that it is you',
+    sentences: [
+      'This step needs your security code, so what you sent was not passed on.',
+      'Confirm, then do it again.',
+    ],
+    ways: ['confirm', 'home'],
+    log: 'info',
   },
   'method-not-allowed': {
     status: 405,

@@ -125,6 +125,8 @@ export function wayOn(way: WayOn, site: Site, target: { challenge: string; accou
       return { href: site.loginPage, text: `Go to the sign-in page of ${site.service}` };
     case 'challenge':
       return { href: target.challenge, text: 'Enter your security code' };
+    case 'confirm':
+      return { href: target.challenge, text: 'Confirm that it is you' };
     case 'account':
       return { href: target.account, text: 'Go to your account page' };
     case 'home':
@@ -158,6 +160,8 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
       return ['Your phone number was saved.'];
     case 'factor-removed':
       return [`${WORDS[notice.factor].name} was removed. Your other sessions were signed out.`];
+    case 'factor-demanded':
+      return ['The page that you asked for needs two-factor authentication. Set up a method, then sign in again.'];
     case 'ticket-accepted':
       return ['Your ticket was accepted. Set up a method now: the ticket is for this sign-in.'];
     case 'draft-discarded':

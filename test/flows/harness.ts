@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { TOTP } from 'otpauth';
 import { type Assembled, assemble, type Rules } from '../../src/assemble.ts';
+import { demandsOf } from '../../src/config/demands.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import { type StandInLucy, type StandInLucyOptions, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { buildFactors, type FactorsOptions } from '../../src/factors/registry.ts';
@@ -34,6 +35,8 @@ export interface HarnessOptions {
   readonly factors?: FactorsOptions;
   readonly trustedProxies?: readonly string[];
   readonly apiClients?: readonly ApiClient[];
+  /** `policy.routes` and `policy.stepUp`. */
+  readonly demands?: Partial<Parameters<typeof demandsOf>[0]>;
   readonly store?: (clock: TestClock) => Store;
   /** Several gateways, each over its own store, with a round-robin in front of them. */
   readonly stores?: (clock: TestClock) => readonly Store[] | Promise<readonly Store[]>;
@@ -127,12 +130,14 @@ export class Harness {
         site: { service: 'Lucy', publicUrl: new URL(options.publicUrl ?? 'http://localhost') },
       },
     );
+    const demands = demandsOf({ routes: [], stepUp: [], ...options.demands });
     let publicUrl = new URL(options.publicUrl ?? 'http://127.0.0.1');
     const rules = (): Rules => ({
       profile,
       publicUrl,
       gatewayPath: '/_2fa',
       trustedProxies: (options.trustedProxies ?? []).map(parseNetwork),
+      demands,
       loginBudgets: [{ max: 20, perMs: 600_000 }],
       apiClients: new ApiClients(options.apiClients ?? []),
       sessions: { idleMs: 1_800_000, absoluteMs: 43_200_000, pendingMs: 600_000, maxAnonymous: 100 },

@@ -1,0 +1,27 @@
+/** From an address of the application that asks for a fresh proof to the prompt, or to the account of somebody with nothing to prove. */
+import { proofPage } from '../gate/proof-age.ts';
+import { returnPath } from '../gate/redirect.ts';
+import type { OwnContext } from './context.ts';
+import { leave } from './page-memory.ts';
+import { person } from './person.ts';
+import { queryValue, type Routes } from './routes.ts';
+import type { Screen } from './screen.ts';
+
+export function stepUpPages(routes: Routes, screen: Screen): void {
+  routes.get('/step-up', (ctx) => ask(ctx, screen));
+}
+
+/** Asking gives nobody anything, so a link may do it. Where it leads on to is of our own origin only (T10). */
+async function ask(ctx: OwnContext, screen: Screen): Promise<void> {
+  const session = person(ctx, screen);
+  if (session === undefined) return;
+  if (session.session.state !== 'verified') return screen.redirect(ctx, screen.path('/account'));
+  const { home, publicUrl } = screen.options.site();
+  const { enrolled } = await screen.options.ceremonies.enroller.account(session);
+  if (proofPage(enrolled.length > 0) === 'enrol') {
+    await leave(ctx, { kind: 'factor-demanded' });
+    return screen.redirect(ctx, screen.path('/account'));
+  }
+  const to = returnPath(queryValue(ctx, 'to') ?? '', new URL(publicUrl).origin);
+  await screen.askProof(ctx, to ?? returnPath(home, new URL(publicUrl).origin));
+}
