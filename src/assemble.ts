@@ -109,6 +109,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     factor: (id) => rules().factors.get(id),
     factors: () => rules().factors.list(),
     recovery: () => rules().factors.recovery,
+    bypass: () => rules().factors.bypass,
     identify: (name) => rules().profile.identify(name),
     isAdmin: (identity) => rules().isAdmin(identity),
   };

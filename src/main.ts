@@ -11,7 +11,7 @@ import { formatProblems } from './profiles/problem.ts';
 import { CLIENT_NAME, makeCredential } from './request/client-credential.ts';
 import { StartError, startGateway } from './start.ts';
 import { copyConfigured } from './store-copy.ts';
-import { ticketFor } from './ticket.ts';
+import { bypassFor, ticketFor } from './ticket.ts';
 import { startWorkers } from './workers.ts';
 
 /** 1: the configuration is wrong. 3: it is right, but the gateway cannot run. 2 is commander's for wrong usage. */
@@ -114,6 +114,21 @@ program
       `Send it in the header X-2FA-Client. It is told once. Put this into the configuration, below clients:\n` +
         `  - { name: ${name}, hash: '${hash}' }\n`,
     );
+  });
+
+program
+  .command('bypass')
+  .description('make a code with which a person who lost every method may sign in once')
+  .argument('<account>', 'name of the account, as the application has it')
+  .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+  .action(async (account: string, options: { config: string }) => {
+    try {
+      const made = await bypassFor({ account, configPath: options.config, env: process.env, clock: systemClock });
+      process.stdout.write(`${made.code}\n`);
+      process.stderr.write(`For ${made.identity}, good until ${new Date(made.until).toISOString()}, works once.\n`);
+    } catch (error) {
+      fail(error);
+    }
   });
 
 program

@@ -106,6 +106,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'factors/code.ts',
     'factors/recovery-code.ts',
     'factors/number.ts',
+    'factors/voucher.ts',
     // What a budget per client counts.
     'request/client.ts',
     'store/store.ts',

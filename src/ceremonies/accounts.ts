@@ -1,6 +1,6 @@
 /** What the ceremonies share: their parts, and how they read an account. Decides nothing. */
 import type { Clock } from '../clock.ts';
-import type { Factor, Person, ProviderTrouble, RecoveryCodes } from '../factors/factor.ts';
+import type { BypassCodes, Factor, Person, ProviderTrouble, RecoveryCodes } from '../factors/factor.ts';
 import type { Budget, GuessLimits } from '../gate/attempts.ts';
 import type { PolicyFor } from '../gate/policy.ts';
 import { identityOf } from '../gate/session.ts';
@@ -48,6 +48,7 @@ export interface CeremonyParts {
   /** @param from the browser that signed in; what depends on its address is refused without it */
   readonly policy: (identity: Identity, from?: ClientFacts) => PolicyFor;
   readonly recovery: () => RecoveryCodes | undefined;
+  readonly bypass: () => BypassCodes | undefined;
   /** The address that the application knows the person by, if it is one. */
   readonly email: (identity: Identity) => string | undefined;
   /** An account name as the profile would normalise it. */

@@ -1,9 +1,12 @@
 /** What an administrator may do to other accounts. Each call checks the right by itself; changes need a fresh proof and a reason. */
+
+import { isAllowed, type PolicyFor } from '../gate/policy.ts';
 import { identityOf, provedWithin } from '../gate/session.ts';
 import type { Identity } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, ownerOf } from './accounts.ts';
+import { voidEarlier } from './bypass.ts';
 import type { Administration, UserRow } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
@@ -57,6 +60,7 @@ export class Administrator implements Administration {
         factors: user.enrolments.map((enrolment) => enrolment.factor),
         level: policy.level,
         needsTicket: user.enrolments.length === 0 && policy.first.needs === 'ticket',
+        mayBypass: user.enrolments.length > 0 && this.#bypass(policy) !== undefined,
         sessions: counts.get(user.identity) ?? 0,
         lock: lock.lock,
         ...(lock.until === undefined ? {} : { pausedUntil: lock.until }),
@@ -102,6 +106,21 @@ export class Administrator implements Administration {
     return { ok: true, identity, ticket, until: now + limits().ticketMs };
   }
 
+  async makeBypass(session: LiveSession, name: string, reason: string): ReturnType<Administration['makeBypass']> {
+    const target = await this.#target(session, name, reason);
+    if (!target.ok) return target;
+    const { clock, notify, policy, store } = this.#parts;
+    const { identity } = target;
+    const bypass = this.#bypass(policy(identity));
+    if (bypass === undefined) return refusal('factor-off');
+    if (((await store.users.get(identity))?.enrolments.length ?? 0) === 0) return refusal('user-without-method');
+    const made = bypass.make(identity, clock.now());
+    await voidEarlier(store.users, identity, made.madeAt);
+    this.#note(session, 'admin_bypass_made', identity, reason);
+    await notify.tell(identity, { kind: 'bypass-made' });
+    return { ok: true, identity, code: made.code, until: made.until };
+  }
+
   async unlock(session: LiveSession, name: string, reason: string): Promise<Done | Refusal> {
     const target = await this.#target(session, name, reason);
     if (!target.ok) return target;
@@ -120,6 +139,11 @@ export class Administrator implements Administration {
     const count = await this.#parts.sessions.endAll(target.identity, 'revoked');
     this.#note(session, 'admin_sessions_ended', target.identity, reason);
     return { ok: true, count };
+  }
+
+  /** Where codes of an administrator count. */
+  #bypass(policy: PolicyFor): ReturnType<CeremonyParts['bypass']> {
+    return isAllowed(policy, 'bypass') ? this.#parts.bypass() : undefined;
   }
 
   async #target(

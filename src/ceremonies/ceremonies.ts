@@ -80,6 +80,8 @@ export interface Proved {
   readonly returnTo: ReturnPath;
   /** After a recovery code: how many are left. Whoever used one has lost something, and is led to the account first. */
   readonly codesLeft?: number;
+  /** A code of an administrator was used; then as well. */
+  readonly usedBypass?: true;
 }
 
 export interface Account {
@@ -207,6 +209,8 @@ export interface UserRow {
   readonly lock: 'none' | 'paused' | 'locked';
   /** Has no factor, and gets none without a ticket. */
   readonly needsTicket: boolean;
+  /** Is asked for a method, and may get round it once with a code of an administrator. */
+  readonly mayBypass: boolean;
   readonly pausedUntil?: Instant;
 }
 
@@ -227,6 +231,17 @@ export interface Administration {
     reason: string,
   ): Promise<
     { readonly ok: true; readonly identity: Identity; readonly ticket: string; readonly until: Instant } | Refusal
+  >;
+  /**
+   * A code that lets somebody in once who lost every method; the person is told of it. It is told once and kept nowhere, and
+   * voids the ones before it.
+   */
+  makeBypass(
+    session: LiveSession,
+    identity: string,
+    reason: string,
+  ): Promise<
+    { readonly ok: true; readonly identity: Identity; readonly code: string; readonly until: Instant } | Refusal
   >;
   /** Takes the pause or lock off. */
   unlock(session: LiveSession, identity: string, reason: string): Promise<{ readonly ok: true } | Refusal>;

@@ -83,5 +83,6 @@ function isOwnDoing(happening: Happening, { session }: LiveSession): boolean {
   if (session.state !== 'verified' || session.grounds.how !== 'factor') return false;
   const { factor } = session.grounds.proof;
   if (happening.kind === 'recovery-used') return factor === 'recovery';
+  if (happening.kind === 'bypass-used') return factor === 'bypass';
   return happening.kind === 'factor-added' && happening.factor === factor;
 }

@@ -10,6 +10,7 @@ import type { Collection, CounterRecord } from '../store/store.ts';
 export type Happening =
   | { readonly kind: 'factor-added' | 'factor-removed'; readonly factor: FactorId }
   | { readonly kind: 'number-changed' | 'reset-by-administrator' | 'push-denied' | 'recovery-made' }
+  | { readonly kind: 'bypass-made' | 'bypass-used' }
   | { readonly kind: 'recovery-used'; readonly left: number }
   /** Wrong answers since the last success. */
   | { readonly kind: 'signed-in-after-failures'; readonly failures: number };
@@ -106,6 +107,8 @@ function happeningOf({ kind, factor, failures, left }: Readonly<Record<string, u
     case 'reset-by-administrator':
     case 'push-denied':
     case 'recovery-made':
+    case 'bypass-made':
+    case 'bypass-used':
       return { kind };
     case 'recovery-used':
       return typeof left === 'number' ? { kind, left } : undefined;

@@ -12,6 +12,7 @@ export type RefusalCode =
   | 'code-expired' // it was right, or may have been: costs no guess
   | 'code-superseded' // an older one that was sent before the newest: costs no guess
   | 'recovery-wrong'
+  | 'bypass-wrong'
   // a passkey or security key
   | 'assertion-refused'
   | 'assertion-cancelled' // an empty answer: the browser gave none
@@ -63,6 +64,7 @@ export type RefusalCode =
   // administration
   | 'not-an-administrator'
   | 'user-unknown'
+  | 'user-without-method' // asked for nothing: there is nothing to get round
   | 'reason-missing';
 
 export interface Refusal {

@@ -253,6 +253,10 @@ export class FactorProver implements Prover {
     if (failures > 0) await notify.tell(login.identity, { kind: 'signed-in-after-failures', failures }, from);
     log.info('authn_login_success', { identity: login.identity, factor: factor.id });
     const proved = { ok: true, issued, returnTo: login.returnTo } as const;
+    if (factor.id === 'bypass') {
+      await notify.tell(login.identity, { kind: 'bypass-used' }, from);
+      return { ...proved, usedBypass: true };
+    }
     if (factor.id !== 'recovery') {
       await counters.noteUse(answered, clock.now());
       return proved;

@@ -5,9 +5,11 @@
 import { readCode } from '../factors/code.ts';
 import type { Asked, Judge, Look, Person, Purpose, Verification } from '../factors/factor.ts';
 import { readRecoveryCode } from '../factors/recovery-code.ts';
+import { isVoucher } from '../factors/voucher.ts';
 import type { ClientFacts, Enrolment, Json } from '../gate/types.ts';
 import { reasonOf } from '../log.ts';
 import type { CeremonyParts } from './accounts.ts';
+import { spendBypass } from './bypass.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import type { OpenQuestion } from './questions.ts';
 import { spendCode } from './recovery.ts';
@@ -25,6 +27,8 @@ export interface Matter {
 
 type VerifyParts = Pick<CeremonyParts, 'clock' | 'counters' | 'log' | 'questions' | 'store'>;
 
+/** Longest code of an administrator with all its blanks, in characters. */
+const LONGEST_VOUCHER = 256;
 /** Longest answer that is no code, in characters. */
 const LONGEST_ANSWER = 12_288;
 /** A question that is shown again must leave a person this long, in ms. */
@@ -41,6 +45,11 @@ export function readAnswer(factor: Judge, input: unknown): { readonly ok: true; 
     const read = readRecoveryCode(input);
     if (read.ok) return { ok: true, answer: read.code };
     return refusal(read.problem === 'empty' ? 'code-empty' : 'recovery-wrong');
+  }
+  if (factor.answer === 'bypass-code') {
+    if (input === undefined || input === null || input === '') return refusal('code-empty');
+    const isOne = typeof input === 'string' && input.length <= LONGEST_VOUCHER && isVoucher(input);
+    return isOne ? { ok: true, answer: input } : refusal('bypass-wrong');
   }
   if (input === '') return refusal('assertion-cancelled');
   const isText = typeof input === 'string' && input.length <= LONGEST_ANSWER;
@@ -66,6 +75,11 @@ export async function verifyAnswer(parts: VerifyParts, matter: Matter, answer: s
   if (verification.spends !== undefined) {
     const isSpent = await spendCode(parts.store.users, matter.person.identity, verification.spends);
     if (!isSpent) return { ok: false, reason: 'replayed' };
+  }
+  if (verification.vouchedAt !== undefined) {
+    const { identity } = matter.person;
+    const isUsed = await spendBypass(parts.store.users, identity, verification.vouchedAt, clock.now());
+    if (!isUsed) return { ok: false, reason: 'replayed' };
   }
   if (verification.step === undefined) return verification;
   const fresh = await counters.useStep(answered, verification.step, clock.now());
@@ -97,6 +111,7 @@ export async function lookAt(parts: VerifyParts, matter: Matter, open: OpenQuest
 export function wrongCode(factor: Judge, reason: 'wrong' | 'replayed'): RefusalCode {
   if (factor.answer === 'assertion') return 'assertion-refused';
   if (factor.answer === 'recovery-code') return 'recovery-wrong';
+  if (factor.answer === 'bypass-code') return 'bypass-wrong';
   return reason === 'wrong' ? 'code-wrong' : 'code-replayed';
 }
 

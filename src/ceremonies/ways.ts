@@ -7,6 +7,7 @@ import { isAllowed } from '../gate/policy.ts';
 import type { Enrolment, FactorId, Identity, Instant, PendingLogin } from '../gate/types.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, endingOf } from './accounts.ts';
+import { BYPASS_WAY } from './bypass.ts';
 import type { Way } from './ceremonies.ts';
 import { RECOVERY_WAY } from './recovery.ts';
 
@@ -19,25 +20,30 @@ export interface Chosen {
   readonly user: UserRecord;
 }
 
-/** In the order in which to offer them: what last succeeded, then strongest first, and a recovery code last. */
+/**
+ * In the order in which to offer them: what last succeeded, then strongest first, and last what stands in for a lost method.
+ * A code of an administrator is always among these: whether there is one is told to nobody.
+ */
 export async function waysOf(parts: CeremonyParts, login: PendingLogin): Promise<readonly Chosen[]> {
   const ways = await possible(parts, login.identity);
   const used = new Map<Chosen, Instant>();
   for (const way of ways) used.set(way, await lastUse(parts, way));
   const sorted = ways.toSorted((a, b) => (used.get(b) ?? 0) - (used.get(a) ?? 0));
-  return [...sorted, ...(await recovery(parts, login.identity))];
+  return [...sorted, ...(await recovery(parts, login.identity)), ...(await bypass(parts, login.identity))];
 }
 
 /** The named way, among those of this login. */
 export async function chooseWay(parts: CeremonyParts, login: PendingLogin, id: string): Promise<Chosen | undefined> {
-  const ways = id === RECOVERY_WAY ? recovery(parts, login.identity) : possible(parts, login.identity);
-  return (await ways).find(({ enrolment }) => enrolment.id === id);
+  const { identity } = login;
+  const spare = id === RECOVERY_WAY ? recovery : id === BYPASS_WAY ? bypass : undefined;
+  return (await (spare ?? possible)(parts, identity)).find(({ enrolment }) => enrolment.id === id);
 }
 
 /** Whether a way that was asked is still one, by the account as it is now. @param answered id of the enrolment that was proved */
 export function isStillThere(parts: CeremonyParts, chosen: Chosen, user: UserRecord, answered: string): boolean {
   if (!counts(parts, user.identity, chosen.factor.id)) return false;
   if (chosen.factor.id === 'recovery') return parts.recovery() !== undefined && user.enrolments.length > 0;
+  if (chosen.factor.id === 'bypass') return parts.bypass() !== undefined && user.enrolments.length > 0;
   return parts.factor(chosen.factor.id) !== undefined && user.enrolments.some(({ id }) => id === answered);
 }
 
@@ -73,6 +79,14 @@ async function recovery(parts: CeremonyParts, identity: Identity): Promise<reado
   if (factor === undefined || user === undefined || user.enrolments.length === 0 || codes.length === 0) return [];
   const enrolment = { id: RECOVERY_WAY, factor: factor.id, data: codes, createdAt: madeAt };
   return [{ factor, enrolment, others: [], user }];
+}
+
+/** For whoever has a method, on or off: somebody without one is asked for nothing, and needs a ticket at most. */
+async function bypass(parts: CeremonyParts, identity: Identity): Promise<readonly Chosen[]> {
+  const factor = counts(parts, identity, 'bypass') ? parts.bypass() : undefined;
+  const user = await parts.store.users.get(identity);
+  if (factor === undefined || user === undefined || user.enrolments.length === 0) return [];
+  return [{ factor, enrolment: { id: BYPASS_WAY, factor: factor.id, data: null, createdAt: 0 }, others: [], user }];
 }
 
 function counts(parts: CeremonyParts, identity: Identity, factor: FactorId): boolean {

@@ -43,7 +43,7 @@ export const policySchema = z.strictObject({
     .record(z.string().min(1), z.array(z.enum(FACTOR_IDS)).min(1))
     .default({})
     .describe(
-      'Factors that count for single identities or patterns, for signing in and for setting up; all others do not. Without a line: all that are on. recovery is one of them.',
+      'Factors that count for single identities or patterns, for signing in and for setting up; all others do not. Without a line: all that are on. recovery and bypass are among them.',
     ),
   graceUntil: instant()
     .optional()

@@ -17,8 +17,11 @@ export interface Person {
 
 export type Purpose = 'login' | 'step-up' | 'enrol';
 
-/** What an answer looks like: digits that a person reads somewhere, a code on paper, or what a browser makes of a key (JSON). */
-export type AnswerKind = 'digits' | 'recovery-code' | 'assertion';
+/**
+ * What an answer looks like: digits that a person reads somewhere, a code on paper, one that an administrator told, or what a
+ * browser makes of a key (JSON).
+ */
+export type AnswerKind = 'digits' | 'recovery-code' | 'bypass-code' | 'assertion';
 
 /** What one check is about. Made by the ceremony from the session, never from a request (I4). */
 export interface Asked {
@@ -89,6 +92,18 @@ export interface RecoveryCodes extends Judge {
   make(identity: Identity): Promise<MadeCodes>;
 }
 
+/** Codes that an administrator tells a person who lost every method. Kept nowhere. */
+export interface BypassCodes extends Judge {
+  make(identity: Identity, now: Instant): MadeBypass;
+}
+
+export interface MadeBypass {
+  readonly code: string;
+  /** As the code says it, in whole seconds. */
+  readonly madeAt: Instant;
+  readonly until: Instant;
+}
+
 /** `shown` is for the one page that shows them; `kept` is all that is stored. */
 export interface MadeCodes {
   readonly shown: readonly string[];
@@ -155,7 +170,8 @@ export type Verification =
    * `step`: must be higher than every one before it (a time step of RFC 6238, a signature counter of WebAuthn, where zero
    * may stay zero). `data`:
    * replaces the draft's own, at enrolment only. `enrolment`: the id of which one answered, when it was one of the others.
-   * `spends`: the hash of the recovery code that must be used up with this.
+   * `spends`: the hash of the recovery code that must be used up with this. `vouchedAt`: when an administrator made what was
+   * entered, which must be used up as well, with all that were made before.
    */
   | {
       readonly ok: true;
@@ -163,6 +179,7 @@ export type Verification =
       readonly data?: Json;
       readonly enrolment?: string;
       readonly spends?: string;
+      readonly vouchedAt?: Instant;
     }
   | { readonly ok: false; readonly reason: 'wrong' | 'replayed' | 'expired' | 'superseded' | ProviderTrouble };
 

@@ -6,8 +6,9 @@ import type { Clock } from '../clock.ts';
 import type { FactorId } from '../gate/types.ts';
 import { type AuthyNeeds, createAuthy } from './authy/authy.ts';
 import type { AuthyOptions } from './authy/options.ts';
+import { type BypassOptions, createBypass } from './bypass/bypass.ts';
 import { createEmail } from './email/email.ts';
-import type { Factor, FactorLog, Mailer, RecoveryCodes } from './factor.ts';
+import type { BypassCodes, Factor, FactorLog, Mailer, RecoveryCodes } from './factor.ts';
 import { createPasskey, type PasskeyOptions } from './passkey/passkey.ts';
 import { createRecovery, type RecoveryOptions } from './recovery/recovery.ts';
 import { createSms, type SmsOptions } from './sms/sms.ts';
@@ -21,6 +22,7 @@ export interface FactorsOptions {
   /** Needs a mailer too. */
   readonly email?: { readonly codes: boolean };
   readonly recovery?: RecoveryOptions;
+  readonly bypass?: BypassOptions;
 }
 
 export interface FactorsNeeds {
@@ -44,6 +46,8 @@ export interface Factors {
   list(): readonly Factor[];
   /** Recovery codes, if they are on. They are in no list: nobody has them alone. */
   readonly recovery?: RecoveryCodes;
+  /** Codes of an administrator, if they are on; in no list either. */
+  readonly bypass?: BypassCodes;
   /** Ends all connections to providers; calls under way are waited for, within their time limit. */
   close(): Promise<void>;
 }
@@ -58,8 +62,10 @@ export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Fact
   const passkey = options.passkey === undefined ? undefined : createPasskey(options.passkey, needs);
   const factors: readonly Factor[] = [passkey, totp, authy, sms, email].filter((factor) => factor !== undefined);
   const recovery = options.recovery === undefined ? {} : { recovery: createRecovery(options.recovery, needs) };
+  const bypass = options.bypass === undefined ? {} : { bypass: createBypass(options.bypass, needs) };
   return {
     ...recovery,
+    ...bypass,
     get: (id) => factors.find((factor) => factor.id === id),
     list: () => factors,
     async close() {

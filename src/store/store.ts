@@ -83,7 +83,7 @@ export interface UserRecord {
   readonly recovery?: { readonly codes: readonly RecoveryCode[]; readonly madeAt: Instant };
   /** An enrolment ticket that was shown and not used up yet, and the session that showed it. */
   readonly ticket?: { readonly session: string; readonly until: Instant };
-  /** Tickets that were made before are void: one was used up, or an administrator took all factors away. */
+  /** Tickets and codes of an administrator that were made before are void: one was used up, or the methods changed. */
   readonly ticketsAfter?: Instant;
   /** Rises with each change of factors; sessions that hold an older one are asked again. */
   readonly factorVersion: number;

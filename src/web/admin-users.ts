@@ -1,4 +1,4 @@
-/** Reset, unlock, end sessions, make a ticket: each on a page that shows who and what and asks why. Names are in the form, never in the path. */
+/** Reset, unlock, end sessions, make a ticket or a code: each on a page that shows who and what and asks why. Names are in the form, never in the path. */
 import type { Administration } from '../ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../ceremonies/outcomes.ts';
 import type { LiveSession } from '../session/live.ts';
@@ -13,9 +13,9 @@ import { isEnd, type Screen } from './screen.ts';
 import { ACTIONS, type UserAction } from './texts.ts';
 import { tellTicket } from './ticket.ts';
 
-type MadeTicket = Extract<Awaited<ReturnType<Administration['makeTicket']>>, { ok: true }>;
+type Made = Extract<Awaited<ReturnType<Administration['makeTicket' | 'makeBypass']>>, { ok: true }>;
 
-const ALL: readonly UserAction[] = ['reset', 'unlock', 'end-sessions', 'ticket'];
+const ALL: readonly UserAction[] = ['reset', 'unlock', 'end-sessions', 'ticket', 'bypass'];
 
 export function userPages(routes: Routes, screen: Screen): void {
   routes.post('/admin/users/confirm', ['identity', 'action'], async (ctx, form) => {
@@ -38,11 +38,11 @@ async function act(ctx: OwnContext, screen: Screen, action: UserAction, form: Fo
   const reason = (form.get('reason') ?? '').trim();
   if (reason === '') return show(ctx, screen, action, form, refusal('reason-missing'));
   const done = await carryOut(session, screen, action, form.get('identity') ?? '', reason);
-  if ('ticket' in done) return tellTicket(ctx, screen, done);
   if ('kind' in done) {
     await leave(ctx, done);
     return screen.redirect(ctx, screen.path('/admin'));
   }
+  if (done.ok) return tellTicket(ctx, screen, done);
   if (done.code === 'fresh-proof-needed') return askProof(ctx, screen, form);
   if (isEnd(done)) return screen.end(ctx, done);
   show(ctx, screen, action, form, done);
@@ -54,7 +54,7 @@ async function carryOut(
   action: UserAction,
   identity: string,
   reason: string,
-): Promise<Notice | MadeTicket | Refusal> {
+): Promise<Notice | Made | Refusal> {
   const { administration } = screen.options.ceremonies;
   switch (action) {
     case 'reset': {
@@ -63,6 +63,8 @@ async function carryOut(
     }
     case 'ticket':
       return administration.makeTicket(session, identity, reason);
+    case 'bypass':
+      return administration.makeBypass(session, identity, reason);
     case 'unlock': {
       const done = await administration.unlock(session, identity, reason);
       return done.ok ? { kind: 'user-unlocked', identity } : done;

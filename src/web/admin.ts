@@ -122,6 +122,7 @@ function userView(row: UserRow, screen: Screen): UserView {
     lock: row.lock,
     pausedUntil: row.pausedUntil === undefined ? false : timeOf(row.pausedUntil, screen.now),
     canTicket: row.needsTicket,
+    canBypass: row.mayBypass,
     canReset: row.factors.length > 0,
     canUnlock: row.lock !== 'none',
     canEnd: row.sessions > 0,

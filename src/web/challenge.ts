@@ -1,6 +1,7 @@
 /** The prompt, and sending a code for it. Loading the page sends nothing; what is asked and whose it is comes from the session. */
 import type { Prompt, Way } from '../ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../ceremonies/outcomes.ts';
+import type { AnswerKind } from '../factors/factor.ts';
 import type { LiveSession } from '../session/live.ts';
 import { AttemptOnce } from './attempt-once.ts';
 import { answerOf, channelOf, codeForm, insistOf } from './code-form.ts';
@@ -104,6 +105,7 @@ function promptPath(screen: Screen, way: string): string {
 
 function titleOf({ answer }: Way): string {
   if (answer === 'recovery-code') return TITLES.recoveryCode;
+  if (answer === 'bypass-code') return TITLES.bypassCode;
   return answer === 'assertion' ? TITLES.useKey : TITLES.challenge;
 }
 
@@ -120,7 +122,10 @@ function render(
   const form = codeForm(ctx, screen, way, way.id, notice, error);
   const sent = form.dispatch === false ? titleOf(way) : form.dispatch.heading;
   const heading = prompt.isStepUp ? TITLES.stepUp : sent;
-  const paper = prompt.ways.find((other) => other.id !== way.id && other.answer === 'recovery-code');
+  const pathOf = (answer: AnswerKind): string => {
+    const spare = prompt.ways.find((other) => other.id !== way.id && other.answer === answer);
+    return spare === undefined ? '' : promptPath(screen, spare.id);
+  };
   const view = {
     ...form,
     heading,
@@ -128,7 +133,8 @@ function render(
     way: way.id,
     others: otherWays(screen, prompt, way),
     push: way.channels.includes('push') ? sendText('push', undefined) : '',
-    recoveryPath: paper === undefined ? '' : promptPath(screen, paper.id),
+    recoveryPath: pathOf('recovery-code'),
+    bypassPath: pathOf('bypass-code'),
     expiresAt: timeOf(prompt.expiresAt, now),
     expiresIn: secondsUntil(prompt.expiresAt, now),
     pausedUntil: prompt.pausedUntil === undefined ? (false as const) : timeOf(prompt.pausedUntil, now),

@@ -32,14 +32,16 @@ export function newsPages(routes: Routes, screen: Screen): void {
 
 /** Lets a person who has just proved a factor go on, by way of the news if there are any. @param isStepUp they are in already */
 export async function goOn(ctx: OwnContext, screen: Screen, proved: Proved, isStepUp: boolean): Promise<void> {
-  const { codesLeft, issued, returnTo } = proved;
+  const { codesLeft, issued, returnTo, usedBypass } = proved;
   screen.setCookie(ctx, issued);
   if (codesLeft !== undefined) {
     await leaveWith(screen.options, issued.session, { kind: 'recovery-used', left: codesLeft });
   }
+  if (usedBypass === true) await leaveWith(screen.options, issued.session, { kind: 'bypass-used' });
   if (isStepUp) return screen.redirect(ctx, returnTo);
-  // Whoever needed a code on paper has lost something: the account first, where it can be replaced.
-  const to = codesLeft === undefined ? returnTo : screen.path('/account');
+  // Whoever needed a code on paper, or an administrator, has lost something: the account first, where it can be replaced.
+  const hasLost = codesLeft !== undefined || usedBypass === true;
+  const to = hasLost ? screen.path('/account') : returnTo;
   const occasions = await screen.options.ceremonies.news.unseen(issued.session);
   screen.redirect(ctx, occasions.length === 0 ? to : `${screen.path('/news')}?${new URLSearchParams({ to })}`);
 }

@@ -58,6 +58,11 @@ export const REFUSALS = {
     'Each code works once.',
     ...triesLeft(facts),
   ]),
+  'bypass-wrong': row(422, 'warn', 'code', (facts) => [
+    'This code is not valid. Check it, or ask an administrator for a new one',
+    'A code is for one account, works once, and not for long.',
+    ...triesLeft(facts),
+  ]),
 
   'assertion-refused': row(422, 'warn', 'form', () => [
     'Your passkey or security key was not accepted.',
@@ -224,6 +229,10 @@ export const REFUSALS = {
   'user-unknown': row(422, 'info', 'form', () => [
     'There is no such user any more.',
     'Search again; somebody may have been faster.',
+  ]),
+  'user-without-method': row(409, 'info', 'form', () => [
+    'This user has no method, so nobody asks for a code.',
+    'Make a ticket if one is needed to set up a method.',
   ]),
   'reason-missing': row(422, 'info', 'reason', () => ['Enter a reason. It is kept in the log with your name']),
 } satisfies Record<RefusalCode, Outcome>;

@@ -30,6 +30,7 @@ const notice = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('factor-removed'), factor }),
   z.object({ kind: z.literal('draft-discarded'), factor }),
   z.object({ kind: z.literal('recovery-used'), left: z.number() }),
+  z.object({ kind: z.literal('bypass-used') }),
   z.object({ kind: z.literal('sessions-signed-out'), count: z.number() }),
   z.object({ kind: z.literal('key-saved') }),
   z.object({ kind: z.literal('key-removed') }),
@@ -119,7 +120,7 @@ export async function leave(ctx: OwnContext, next: Notice, sent?: Dispatch): Pro
 export async function leaveWith(
   { sessions }: Pick<WebOptions, 'sessions'>,
   session: LiveSession,
-  notice: Extract<Notice, { kind: 'recovery-used' }>,
+  notice: Extract<Notice, { kind: 'recovery-used' | 'bypass-used' }>,
 ): Promise<void> {
   sessions.setPage(session, { notice: { ...notice } });
   await sessions.settled(session);

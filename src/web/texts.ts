@@ -15,6 +15,7 @@ import { WORDS } from './words/words.ts';
 export const TITLES = {
   challenge: 'Enter your security code',
   recoveryCode: 'Enter a recovery code',
+  bypassCode: 'Enter the code from your administrator',
   useKey: 'Use your passkey or security key',
   checkPhone: 'Check your phone',
   checkMail: 'Check your e-mail',
@@ -27,6 +28,7 @@ export const TITLES = {
   logout: 'Sign out',
   keyRemove: 'Remove the 2FA key',
   ticket: 'Ticket',
+  bypass: 'Code for one sign-in',
   done: 'Two-factor authentication is on',
   recovery: 'Make new recovery codes',
   recoveryCodes: 'Save your recovery codes',
@@ -171,6 +173,11 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
         `You used a recovery code. You have ${notice.left} left.`,
         ...(notice.left <= 3 ? ['Make new ones on your account page before you need them.'] : []),
       ];
+    case 'bypass-used':
+      return [
+        'You used a code from an administrator. It works no more.',
+        'Set up a new method now, and remove the ones that you lost.',
+      ];
     case 'sessions-signed-out':
       return [notice.count === 1 ? '1 session was signed out.' : `${notice.count} sessions were signed out.`];
     case 'key-saved':
@@ -215,6 +222,10 @@ export function happeningText(happening: Happening): string {
       return 'A sign-in was denied in the app.';
     case 'recovery-made':
       return 'New recovery codes were made.';
+    case 'bypass-made':
+      return 'An administrator made a code with which you can sign in once.';
+    case 'bypass-used':
+      return 'A code from an administrator was used.';
     case 'recovery-used':
       return `A recovery code was used; ${happening.left} left.`;
     case 'signed-in-after-failures': {
@@ -248,6 +259,15 @@ export const ACTIONS = {
     consequences: [
       'Whoever has the ticket and the password can set up the first method of this account.',
       'Make sure that it is really this person who asks.',
+    ],
+  },
+  bypass: {
+    title: 'Make a code for one sign-in',
+    button: 'Make a code',
+    consequences: [
+      'Whoever has the code and the password can sign in once without any method, and set up new ones.',
+      'Make sure that it is really this person who asks.',
+      'The person is told that a code was made.',
     ],
   },
   unlock: {

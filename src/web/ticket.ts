@@ -1,4 +1,7 @@
-/** The field for an enrolment ticket, and the page that tells an administrator a new one: once, in the answer to the form. */
+/**
+ * The field for an enrolment ticket, and the page that tells an administrator a new one, or a code for one sign-in: once, in the
+ * answer to the form.
+ */
 import type { Instant } from '../gate/types.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
@@ -17,11 +20,18 @@ export function ticketPages(routes: Routes, screen: Screen): void {
 export function tellTicket(
   ctx: OwnContext,
   screen: Screen,
-  made: { readonly identity: string; readonly ticket: string; readonly until: Instant },
+  made: { readonly identity: string; readonly until: Instant } & (
+    | { readonly ticket: string }
+    | { readonly code: string }
+  ),
 ): void {
-  const { identity, ticket, until } = made;
-  const view = { identity, ticket, until: timeOf(until, screen.now), address: screen.options.site().publicUrl };
-  screen.show(ctx, 'admin-ticket', view, { title: TITLES.ticket });
+  const { identity, until } = made;
+  const isTicket = 'ticket' in made;
+  const title = isTicket ? TITLES.ticket : TITLES.bypass;
+  const code = isTicket ? made.ticket : made.code;
+  const address = screen.options.site().publicUrl;
+  const view = { heading: title, isTicket, identity, code, until: timeOf(until, screen.now), address };
+  screen.show(ctx, 'admin-ticket', view, { title });
 }
 
 async function take(ctx: OwnContext, form: Form, screen: Screen): Promise<void> {

@@ -59,6 +59,8 @@ export interface ChallengeView extends CodeFormView {
   readonly push: string;
   /** Where a recovery code can be entered, or empty. */
   readonly recoveryPath: string;
+  /** Where a code from an administrator can be entered, or empty. */
+  readonly bypassPath: string;
   readonly expiresAt: ShownTime;
   readonly expiresIn: number;
   readonly pausedUntil: ShownTime | false;
@@ -250,6 +252,7 @@ export interface UserView {
   readonly lock: string;
   readonly pausedUntil: ShownTime | false;
   readonly canTicket: boolean;
+  readonly canBypass: boolean;
   readonly canReset: boolean;
   readonly canUnlock: boolean;
   readonly canEnd: boolean;
@@ -278,9 +281,12 @@ export interface AdminConfirmView {
   readonly error: ErrorView | false;
 }
 
+/** A ticket, or a code for one sign-in: told once. */
 export interface AdminTicketView {
+  readonly heading: string;
+  readonly isTicket: boolean;
   readonly identity: string;
-  readonly ticket: string;
+  readonly code: string;
   readonly until: ShownTime;
   /** Where the person signs in. */
   readonly address: string;

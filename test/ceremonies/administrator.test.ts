@@ -15,7 +15,7 @@ afterEach(() => w.close());
 async function expectRefused(session: LiveSession, code: string, reason = 'because'): Promise<void> {
   const before = await w.user(ALICE);
   const alice = await w.login(ALICE);
-  for (const call of ['reset', 'unlock', 'endSessions', 'makeTicket'] as const) {
+  for (const call of ['reset', 'unlock', 'endSessions', 'makeTicket', 'makeBypass'] as const) {
     expect(await w.admin[call](session, ALICE, reason), call).toMatchObject({ ok: false, code });
   }
   expect(await w.user(ALICE)).toEqual(before);

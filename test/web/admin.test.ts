@@ -19,6 +19,7 @@ beforeEach(async () => {
     sessions: 1,
     lock: 'none',
     needsTicket: false,
+    mayBypass: false,
   }));
   admin = await world.person('proved');
 });

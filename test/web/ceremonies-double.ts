@@ -17,7 +17,7 @@ import type {
 } from '../../src/ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../../src/ceremonies/outcomes.ts';
 import type { Clock } from '../../src/clock.ts';
-import type { Channel } from '../../src/factors/factor.ts';
+import type { AnswerKind, Channel } from '../../src/factors/factor.ts';
 import { awaited, identityOf, provedWithin } from '../../src/gate/session.ts';
 import type { FactorId, Identity, Instant, LoginId, PolicyLevel } from '../../src/gate/types.ts';
 import { readPhone } from '../../src/phone/phone.ts';
@@ -26,10 +26,12 @@ import type { Sessions } from '../../src/session/sessions.ts';
 
 export const RIGHT_CODE = '246810';
 export const CODES = ['7K2M-X9QD-4TRA-HW5E', '0123-4567-89AB-CDEF'];
+export const RIGHT_BYPASS = '6RST-7VWX-8YZ0-9ABC-DEFG';
 export const RIGHT_TICKET = '1ABC-2DEF-3GHJ-4KMN-5PQR';
 const FRESH_MS = 5 * 60_000;
 const DIGITS = (factor: FactorId) => (factor === 'authy' ? { min: 6, max: 10 } : { min: 6, max: 6 });
 
+const ANSWERS: Partial<Record<FactorId, AnswerKind>> = { recovery: 'recovery-code', bypass: 'bypass-code' };
 const PUSH: readonly Channel[] = ['push'];
 
 type Sending = { readonly what: 'prompt' | 'draft'; readonly channel: Channel; readonly insist: boolean };
@@ -82,6 +84,7 @@ export class CeremoniesDouble implements Ceremonies {
 
   #codeProblem(code: unknown, factor: FactorId): Refusal | undefined {
     const digits = DIGITS(factor);
+    if (factor === 'bypass') return code === RIGHT_BYPASS ? undefined : refusal('bypass-wrong');
     const text = String(code).replace(/\D/g, '');
     if (String(code).trim() === '') return refusal('code-empty', { digits });
     if (text.length < digits.min) return refusal('code-too-short', { digits });
@@ -133,7 +136,7 @@ export class CeremoniesDouble implements Ceremonies {
         ways: this.enrolled.map(({ id, factor, ending }) => ({
           id,
           factor,
-          answer: factor === 'recovery' ? ('recovery-code' as const) : ('digits' as const),
+          answer: ANSWERS[factor] ?? ('digits' as const),
           digits: DIGITS(factor),
           channels: factor === 'authy' ? [...(['sms', 'call'] as const), ...(this.hasPush ? PUSH : [])] : [],
           ...(ending === undefined ? {} : { ending }),
@@ -319,6 +322,11 @@ export class CeremoniesDouble implements Ceremonies {
       const until = this.#clock.now() + 86_400_000;
       const made = { ok: true, identity: identity as Identity, ticket: RIGHT_TICKET, until } as const;
       return this.#act(session, 'ticket', identity, reason) ?? made;
+    },
+    makeBypass: async (session, identity, reason) => {
+      const until = this.#clock.now() + 900_000;
+      const made = { ok: true, identity: identity as Identity, code: RIGHT_BYPASS, until } as const;
+      return this.#act(session, 'bypass', identity, reason) ?? made;
     },
     unlock: async (session, identity, reason) => this.#act(session, 'unlock', identity, reason) ?? { ok: true },
     endSessions: async (session, identity, reason) =>

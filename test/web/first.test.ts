@@ -1,7 +1,7 @@
 /** Before the first method: the field for a ticket, the button “Not now”, and the page that tells a ticket. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../src/gate/types.ts';
-import { RIGHT_TICKET } from './ceremonies-double.ts';
+import { RIGHT_BYPASS, RIGHT_TICKET } from './ceremonies-double.ts';
 import { ALICE, World } from './world.ts';
 
 let world: World;
@@ -48,7 +48,15 @@ describe('a ticket', () => {
     world.addFactor('totp');
     world.ceremonies.administrators.add(ALICE);
     world.ceremonies.rows = [
-      { identity: 'bob' as Identity, factors: [], level: 'required', sessions: 0, lock: 'none', needsTicket: true },
+      {
+        identity: 'bob' as Identity,
+        factors: [],
+        level: 'required',
+        sessions: 0,
+        lock: 'none',
+        needsTicket: true,
+        mayBypass: false,
+      },
     ];
     const admin = await world.person('proved');
     const list = await admin.get('/admin');
@@ -65,6 +73,28 @@ describe('a ticket', () => {
     world.site = { ...world.site, usesTickets: false };
     expect((await admin.get('/admin')).text).not.toContain('Ticket for a first method');
   });
+});
+
+it('a code for one sign-in is told to an administrator likewise, and only where there is a method', async () => {
+  world.addFactor('totp');
+  world.ceremonies.administrators.add(ALICE);
+  const row = { level: 'required', sessions: 0, lock: 'none', needsTicket: false } as const;
+  world.ceremonies.rows = [
+    { ...row, identity: 'bob' as Identity, factors: ['totp'], mayBypass: true },
+    { ...row, identity: 'carol' as Identity, factors: [], mayBypass: false },
+  ];
+  const admin = await world.person('proved');
+  const list = await admin.get('/admin');
+  expect(list.text.match(/value="bypass"/g)).toHaveLength(1);
+  const asked = await admin.post('/admin/users/confirm', { identity: 'bob', action: 'bypass' });
+  expect(asked.text).toContain('can sign in once without any method');
+  const told = await admin.post('/admin/users/bypass', { identity: 'bob', reason: 'called back' });
+  expect([told.status, told.headers['cache-control']]).toEqual([200, expect.stringContaining('no-store')]);
+  expect(told.text).toContain(RIGHT_BYPASS);
+  expect(told.text).toContain('<time datetime="2026-05-04T12:15:00.000Z">');
+  expect(told.text).toContain('A newer one takes its place.');
+  expect(JSON.stringify([world.logged, admin.session?.record])).not.toContain(RIGHT_BYPASS);
+  expect(world.ceremonies.acted).toEqual([{ action: 'bypass', identity: 'bob', reason: 'called back' }]);
 });
 
 describe('“Not now”', () => {

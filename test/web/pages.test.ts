@@ -24,6 +24,7 @@ beforeEach(async () => {
       sessions: 1,
       lock: 'locked',
       needsTicket: false,
+      mayBypass: false,
     },
   ];
   world.key.current = 'abcdefgh4f2a';

@@ -57,7 +57,7 @@ describe.skipIf(whySkipChromium() !== undefined)('screens before a first method'
     world.ceremonies.administrators.add(ALICE);
     const identity = 'bob@example.com' as Identity;
     world.ceremonies.rows = [
-      { identity, factors: [], level: 'required', sessions: 0, lock: 'none', needsTicket: true },
+      { identity, factors: [], level: 'required', sessions: 0, lock: 'none', needsTicket: true, mayBypass: false },
     ];
     await become(await world.person('proved'));
     await open('/admin');

@@ -132,6 +132,7 @@ describe.skipIf(whySkipChromium() !== undefined)('screens', { timeout: 90_000 },
       sessions: index,
       lock: index === 1 ? 'locked' : index === 2 ? 'paused' : 'none',
       needsTicket: index === 1,
+      mayBypass: false,
       ...(index === 2 ? { pausedUntil: world.clock.now() + 600_000 } : {}),
     }));
     await become(await world.person('proved'));

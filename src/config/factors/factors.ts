@@ -4,6 +4,7 @@ import type { Remark } from '../remark.ts';
 import type { Secret, SecretRef } from '../secret.ts';
 import { authy } from './authy.ts';
 import type { Around, FactorBlock } from './block.ts';
+import { bypass } from './bypass.ts';
 import { email } from './email.ts';
 import { passkey } from './passkey.ts';
 import { recovery } from './recovery.ts';
@@ -11,7 +12,7 @@ import { sms } from './sms.ts';
 import { totp } from './totp.ts';
 import { verify } from './verify.ts';
 
-const BLOCKS = { totp, authy, verify, sms, email, passkey, recovery };
+const BLOCKS = { totp, authy, verify, sms, email, passkey, recovery, bypass };
 type Blocks = typeof BLOCKS;
 type Name = keyof Blocks;
 
@@ -40,9 +41,9 @@ export function isAnyOn(parsed: ParsedFactors): boolean {
   return ALL.some(([name, block]) => block.isOn(parsed[name]));
 }
 
-/** Whether one of these can be asked for at the prompt; recovery codes are nothing without another one. */
+/** Whether one of these can be asked for at the prompt; codes for a lost method are nothing without another one. */
 export function isOneOn(parsed: ParsedFactors, names: readonly Name[]): boolean {
-  return ALL.some(([name, block]) => name !== 'recovery' && names.includes(name) && block.isOn(parsed[name]));
+  return ALL.some(([name, block]) => names.includes(name) && block.isOn(parsed[name]));
 }
 
 export function secretsOf(parsed: ParsedFactors): readonly SecretAt[] {

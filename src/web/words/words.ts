@@ -5,6 +5,7 @@
 import type { Way } from '../../ceremonies/ceremonies.ts';
 import type { FactorId } from '../../gate/types.ts';
 import { authy } from './authy.ts';
+import { bypass } from './bypass.ts';
 import { email } from './email.ts';
 import { passkey } from './passkey.ts';
 import { recovery } from './recovery.ts';
@@ -41,4 +42,4 @@ export interface FactorWords {
   readonly removeConsequence?: string;
 }
 
-export const WORDS: Readonly<Record<FactorId, FactorWords>> = { passkey, totp, authy, sms, email, recovery };
+export const WORDS: Readonly<Record<FactorId, FactorWords>> = { passkey, totp, authy, sms, email, recovery, bypass };

@@ -1,0 +1,65 @@
+/** The screens for who lost everything, and what an administrator sees of it: as screens.test.ts looks at the others. */
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
+import type { Identity } from '../../src/gate/types.ts';
+import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
+import { lookAt } from '../fakes/looks.ts';
+import { RIGHT_BYPASS } from './ceremonies-double.ts';
+import { ALICE, COOKIE, type Person, World } from './world.ts';
+
+describe.skipIf(whySkipChromium() !== undefined)('screens for who lost everything', { timeout: 90_000 }, () => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let world: World;
+
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    world = await new World().start();
+    context = await openContext(browser);
+    page = await context.newPage();
+    world.addFactor('totp');
+  });
+  afterEach(async () => {
+    await context.close();
+    await world.stop();
+  });
+
+  async function become(person: Person): Promise<void> {
+    await context.addCookies([{ name: COOKIE, value: person.id, url: world.origin }]);
+  }
+
+  const open = (path: string) => page.goto(`${world.origin}/_2fa${path}`);
+  const look = (name: string): Promise<void> => lookAt(page, name);
+
+  it('the code that an administrator makes', async () => {
+    world.ceremonies.administrators.add(ALICE);
+    const row = { level: 'required', sessions: 0, lock: 'none', needsTicket: false } as const;
+    const identity = 'bob@example.com' as Identity;
+    world.ceremonies.rows = [{ ...row, identity, factors: ['totp'], mayBypass: true }];
+    await become(await world.person('proved'));
+    await open('/admin');
+    await page.getByRole('button', { name: 'Make a code for bob@example.com' }).click();
+    await look('operator-bypass-confirm');
+    await page.getByLabel('Reason').fill('lost everything, called back');
+    await page.getByRole('button', { name: 'Make a code' }).click();
+    await page.getByText(RIGHT_BYPASS).waitFor();
+    await look('operator-bypass-told');
+  });
+
+  it('where a person enters it', async () => {
+    world.addFactor('bypass');
+    await become(await world.person('challenge'));
+    await open('/challenge');
+    await page.getByText('Trouble signing in?').click();
+    await look('operator-challenge');
+    await page.getByRole('link', { name: 'enter it' }).click();
+    await page.getByLabel('Code from your administrator').fill('no');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('alert').waitFor();
+    await look('operator-bypass-wrong');
+  });
+});
