@@ -33,6 +33,8 @@ const LONGEST_VOUCHER = 256;
 const LONGEST_ANSWER = 12_288;
 /** A question that is shown again must leave a person this long, in ms. */
 const ENOUGH_MS = 60_000;
+/** What is noted of a question that its provider does not know any more. */
+const FORGOTTEN = 'forgotten';
 
 /** An answer of the right shape; anything else is looked at by nobody and costs nothing. */
 export function readAnswer(factor: Judge, input: unknown): { readonly ok: true; readonly answer: string } | Refusal {
@@ -62,13 +64,18 @@ export async function verifyAnswer(parts: VerifyParts, matter: Matter, answer: s
   const { clock, counters, questions } = parts;
   const isOpened = factor.singleUse !== 'none';
   const open = isOpened ? await questions.get(question, enrolment.id, clock.now()) : undefined;
-  if (isOpened && open === undefined) return { ok: false, reason: 'expired' };
+  if (isOpened && (open === undefined || open.seen === FORGOTTEN)) return { ok: false, reason: 'expired' };
   const use = async (): Promise<boolean> => open === undefined || questions.use(question, enrolment.id, open.id);
   if (factor.singleUse === 'answer' && !(await use())) return { ok: false, reason: 'replayed' };
 
   const verification = await asking(parts, factor, () => factor.verify(askedOf(parts, matter, open), answer));
   if (verification === undefined) return { ok: false, reason: 'unavailable' };
-  if (!verification.ok) return verification;
+  if (!verification.ok) {
+    // A provider has forgotten what it was asked about. It costs no guess, so it is asked about that no more.
+    const isForgotten = open !== undefined && verification.reason === 'expired';
+    if (isForgotten) await questions.note(question, enrolment.id, { ...open, seen: FORGOTTEN });
+    return verification;
+  }
   const answered = verification.enrolment ?? enrolment.id;
   if (![enrolment, ...others].some(({ id }) => id === answered)) return { ok: false, reason: 'wrong' };
   if (factor.singleUse === 'success' && !(await use())) return { ok: false, reason: 'replayed' };

@@ -113,7 +113,7 @@ function report(source: Source, data: unknown, found: Found): Problem {
 /** Below a factor stand keys, and an address may have a password in it. */
 function mayShow(path: readonly PropertyKey[], value: unknown): boolean {
   const key = String(path.at(-1));
-  if (/key|secret|password|token/i.test(key) && key !== 'insecureSharedKey') return false;
+  if (/key|secret|password|token|sid$/i.test(key) && key !== 'insecureSharedKey') return false;
   // What an operator wrote into a request may be a secret that should have been kept apart.
   if (path[0] === 'factors' && path[1] === 'sms') return false;
   if (path[0] === 'factors' && path.length <= 2) return false;

@@ -13,11 +13,13 @@ import { createPasskey, type PasskeyOptions } from './passkey/passkey.ts';
 import { createRecovery, type RecoveryOptions } from './recovery/recovery.ts';
 import { createSms, type SmsOptions } from './sms/sms.ts';
 import { createTotp, type RandomBytes, type TotpOptions } from './totp/totp.ts';
+import { createVerify, type VerifyOptions } from './verify/verify.ts';
 
 export interface FactorsOptions {
   readonly passkey?: PasskeyOptions;
   readonly totp?: TotpOptions;
   readonly authy?: AuthyOptions;
+  readonly verify?: VerifyOptions;
   readonly sms?: SmsOptions;
   /** Needs a mailer too. */
   readonly email?: { readonly codes: boolean };
@@ -56,11 +58,14 @@ export interface Factors {
 export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Factors {
   const authy = options.authy === undefined ? undefined : createAuthy(options.authy, needs);
   const totp = options.totp === undefined ? undefined : createTotp(options.totp, needs.randomBytes);
+  const verify = options.verify === undefined ? undefined : createVerify(options.verify, needs);
   const sms = options.sms === undefined ? undefined : createSms(options.sms, needs);
   const { mailer } = needs;
   const email = options.email?.codes !== true || mailer === undefined ? undefined : createEmail({ ...needs, mailer });
   const passkey = options.passkey === undefined ? undefined : createPasskey(options.passkey, needs);
-  const factors: readonly Factor[] = [passkey, totp, authy, sms, email].filter((factor) => factor !== undefined);
+  const factors: readonly Factor[] = [passkey, totp, authy, verify, sms, email].filter(
+    (factor) => factor !== undefined,
+  );
   const recovery = options.recovery === undefined ? {} : { recovery: createRecovery(options.recovery, needs) };
   const bypass = options.bypass === undefined ? {} : { bypass: createBypass(options.bypass, needs) };
   return {

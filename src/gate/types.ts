@@ -19,7 +19,7 @@ export type LoginId = Branded<string, 'LoginId'>;
 export type ReturnPath = Branded<string, 'ReturnPath'>;
 
 /** Every kind of proof, strongest first. Adding one: a folder in factors/, a line in its registry, a line here. */
-export const FACTOR_IDS = ['passkey', 'totp', 'authy', 'sms', 'email', 'recovery', 'bypass'] as const;
+export const FACTOR_IDS = ['passkey', 'totp', 'authy', 'verify', 'sms', 'email', 'recovery', 'bypass'] as const;
 export type FactorId = (typeof FACTOR_IDS)[number];
 
 /** Any value that survives JSON unchanged. */

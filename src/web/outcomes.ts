@@ -111,7 +111,7 @@ export const REFUSALS = {
     'Only an administrator can unlock it. Your password still works after that.',
   ]),
   'send-paused': row(429, 'info', 'form', (facts) => [
-    facts.factor === 'email'
+    facts.factor === 'email' || facts.factor === 'verify'
       ? `We cannot send more codes until ${time(facts)}.`
       : `We cannot send more codes to this number until ${time(facts)}.`,
     'Use the newest code that you got, or another way to sign in.',
@@ -145,7 +145,7 @@ export const REFUSALS = {
     TEXT_TROUBLE,
   ]),
   'enrolment-gone': row(409, 'error', 'form', ({ factor }) => [
-    factor === 'email'
+    factor === 'email' || factor === 'verify'
       ? 'Your account has another e-mail address than the one that was set up.'
       : 'The service does not know your phone any more.',
     'Use another way to sign in, or ask your administrator to reset two-factor authentication for you.',
@@ -162,10 +162,7 @@ export const REFUSALS = {
     'We sent a notification to your Authy app instead of a message.',
     'Open the app and use the code that it shows.',
   ]),
-  'channel-off': row(409, 'info', 'form', () => [
-    'Codes cannot be sent this way.',
-    'Use the code in your app, or another way.',
-  ]),
+  'channel-off': row(409, 'info', 'form', () => ['Codes cannot be sent this way.', 'Choose another way.']),
 
   'phone-missing': row(422, 'info', 'form', () => [
     'A phone number is needed first.',

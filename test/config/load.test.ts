@@ -141,7 +141,7 @@ describe('single mistakes', () => {
       `${BASE}store: { kind: redis, url: 'redis://127.0.0.1', tls: { cert: ./none.pem } }\n`,
       /cert and key need each other/,
     ],
-    [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify: verify is not available in this version$/m],
+    [`${BASE}factors: { verify: { accountSid: AC1 } }\n`, /factors\.verify\.accountSid: an id of 34 characters[^"]*$/m],
     [`${BASE}factors: { recovery: { codes: 3 } }\n`, /factors\.recovery\.codes: must be/],
     [
       `${BASE.replace('lucy.example.com', '192.0.2.7')}factors: { passkey: {} }\n`,
@@ -333,6 +333,31 @@ describe('secrets', () => {
     expect(String(await other('http://10.0.0.9/?{text}{to}'))).toMatch(/insecureHttp: true/);
     const allowed = 'success: { text: OK }, insecureHttp: true';
     expect(String(await said(block(allowed).replace('https://sms', 'http://sms')))).toMatch(/in the clear/);
+  });
+
+  test('Twilio Verify: the token is a secret, e-mail stands alone, and nothing crosses the network in the clear', async () => {
+    const [account, service] = [`AC${'0'.repeat(32)}`, `VA${'1'.repeat(32)}`];
+    const block = (more: string, token = 'authToken: { env: TOKEN }') =>
+      `${BASE}factors: { verify: { accountSid: ${account}, serviceSid: ${service}, ${token}, ${more} } }\n`;
+    const config = await good(block('locale: de'), { TOKEN: 'very secret token'.replaceAll(' ', '-') });
+    expect(config.factors.verify).toMatchObject({ channels: ['sms', 'call'], timeoutMs: 5_000, locale: 'de' });
+    expect(config.factors.verify?.authToken).toBeInstanceOf(Secret);
+    expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain('very-secret-token');
+    const wrong: [string, RegExp][] = [
+      [block(''), /TOKEN is not set/],
+      [block('', 'authToken: "a b"'), /verify\.authToken: no token looks like this/],
+      [block('channels: []', 'authToken: a'), /verify\.channels: /],
+      [block('channels: [push]', 'authToken: a'), /verify\.channels/],
+      [block('channels: [sms, sms]', 'authToken: a'), /names a channel twice/],
+      [block('channels: [sms, email]', 'authToken: a'), /proves an address or a number, and not both/],
+      [block('baseUrl: http://10.0.0.9', 'authToken: a'), /verify\.baseUrl: must be https/],
+      [block('baseUrl: https://me:pw@a.example', 'authToken: a'), /an address without user/],
+      [block('', 'authToken: a').replace(service, account), /verify\.serviceSid: an id of 34 characters/],
+      [block('', 'authToken: a').replace(`accountSid: ${account},`, ''), /verify\.accountSid: is missing/],
+    ];
+    for (const [text, expected] of wrong) expect((await said(text)).join('\n')).toMatch(expected);
+    // Whoever mixed the fields up must not find the token in the log.
+    expect(String(await said(block('', 'authToken: a').replace(account, 'geheim-123')))).not.toContain('geheim');
   });
 
   test('without a key Authy is off, whatever else its block says', async () => {

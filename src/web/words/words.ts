@@ -11,6 +11,7 @@ import { passkey } from './passkey.ts';
 import { recovery } from './recovery.ts';
 import { sms } from './sms.ts';
 import { totp } from './totp.ts';
+import { verify } from './verify.ts';
 
 export interface FactorWords {
   /** In lists: "Authenticator app". */
@@ -42,4 +43,13 @@ export interface FactorWords {
   readonly removeConsequence?: string;
 }
 
-export const WORDS: Readonly<Record<FactorId, FactorWords>> = { passkey, totp, authy, sms, email, recovery, bypass };
+export const WORDS: Readonly<Record<FactorId, FactorWords>> = {
+  passkey,
+  totp,
+  authy,
+  verify,
+  sms,
+  email,
+  recovery,
+  bypass,
+};
