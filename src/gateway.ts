@@ -184,7 +184,7 @@ export class Gateway {
     if (doubt !== undefined) return this.#replies.refuse(req, res, doubt, scope.isNavigation);
 
     const proof = demandOf(settings, req.method ?? 'GET', scope, this.#parts.clock);
-    const decision = decide(state, askedOf(req, scope, route, false, proof));
+    const decision = decide(state, askedOf(arrival, state, route, { isUpgrade: false, proof }));
     const queryMayLogIn = mayCarryCredentials(query.names());
     return this.#act(decision, { ...arrival, session, route, start, form, queryMayLogIn });
   }
@@ -202,6 +202,9 @@ export class Gateway {
         return decision.page === 'step-up' ? this.#stepUps.ask(way) : this.#replies.show(decision.page, way);
       case 'refuse':
         if (decision.page === 'step-up') return this.#stepUps.refuse(way);
+        if (decision.page === 'other-account') {
+          return this.#replies.refuse(way.req, way.res, 'other-account', way.scope.isNavigation);
+        }
         return this.#replies.refuse(way.req, way.res, this.#refusalFor(decision.page, way), false, {
           challenge: pageOf(decision.page, way.settings),
         });

@@ -16,7 +16,7 @@ import { clearOwnCookie, loginCookies, setOwnCookie, wishedFor } from './session
 import type { Sessions } from './session/sessions.ts';
 import type { Framing } from './upstream/request-headers.ts';
 import type { Reply, Upstream } from './upstream/upstream.ts';
-import { headersFor, type Way } from './way.ts';
+import { headersFor, pageOf, type Way } from './way.ts';
 import type { Web } from './web/web.ts';
 
 export interface LoginParts {
@@ -126,7 +126,7 @@ export class Logins {
     if (alone || session.confidence.unconfirmed || this.#parts.sessions.isDoubtedElsewhere(session)) {
       // Whose page would the answer be? A logout without its token signs nobody out and shows one (T3).
       await this.#parts.sessions.end(session, 'logout');
-      return redirect(res, settings.profile.loginPage, [clear]);
+      return redirect(res, pageOf('login', settings), [clear]);
     }
     const cookie = session.jar.header(scope.target.path, this.#parts.clock.now());
     await this.#parts.sessions.end(session, 'app-logout');
@@ -145,7 +145,7 @@ export class Logins {
         out.push('Set-Cookie', clear);
         return { send: out };
       },
-      onFailure: () => redirect(res, settings.profile.loginPage, [clear]),
+      onFailure: () => redirect(res, pageOf('login', settings), [clear]),
       onEnd: () => {},
       ...(way.start === undefined ? {} : { bodyRead: way.start.bytes, bodyComplete: way.start.complete }),
     });

@@ -58,10 +58,11 @@ export class Replies {
     // Nobody signs in on a public host; a redirect to its login page would only lead here again.
     if (scope.onPublicHost) return this.refuse(req, res, 'not-signed-in', true);
     if (page !== 'login') return redirect(res, pageOf(page, settings));
-    const { home, loginPage } = settings.profile;
+    const { home } = settings.profile;
+    const signIn = pageOf('login', settings);
     const wanted = req.method === 'GET' ? returnPath(scope.target.target, settings.publicUrl.origin) : undefined;
-    if (wanted === undefined || wanted === home) return redirect(res, loginPage);
-    redirect(res, loginPage, [rememberWish(this.#parts.cookieName, wanted)]);
+    if (wanted === undefined || wanted === home) return redirect(res, signIn);
+    redirect(res, signIn, [rememberWish(this.#parts.cookieName, wanted)]);
   }
 
   loggedIn(accepted: Accepted, way: Way): void {

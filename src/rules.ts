@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import { createMailer } from './mail/smtp.ts';
 import { isInside, parseNetwork } from './request/client.ts';
 import { ApiClients } from './request/client-credential.ts';
+import { signInPage } from './way.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -78,7 +79,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       publicUrl: publicUrl.origin,
       gatewayPath: config.gatewayPath,
       home: profile.home,
-      loginPage: profile.loginPage,
+      loginPage: signInPage(profile, config.gatewayPath),
       contact: config.support.contact,
       defaultCountry: config.branding.country,
       usesTickets: config.policy.firstEnrolment.needs === 'ticket',

@@ -69,8 +69,9 @@ export class Upgrades {
       client: scope.client,
       host: scope.hostName,
     });
+    const state = session?.session ?? ANONYMOUS;
     const proof = demandOf(settings, 'GET', scope, this.#parts.clock);
-    const decision = decide(session?.session ?? ANONYMOUS, askedOf(req, scope, route, true, proof));
+    const decision = decide(state, askedOf({ req, scope, settings }, state, route, { isUpgrade: true, proof }));
     if (decision.do === 'refuse' && decision.page === 'step-up') {
       return refuseUpgrade(socket, 401, this.#parts.clock, stepUpPath(settings, profile.home));
     }
@@ -87,7 +88,11 @@ export class Upgrades {
       socket,
       head,
       target: scope.target.target,
-      headers: headersFor({ req, scope, settings }, this.#parts.upstreamHost, { cookie, framing: 'none' }),
+      headers: headersFor({ req, scope, settings }, this.#parts.upstreamHost, {
+        cookie,
+        framing: 'none',
+        credentials: decision.credentials,
+      }),
       onHead: (answer) => socketOf.onHead(answer),
       onEnd: () => socketOf.onEnd(),
     });

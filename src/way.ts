@@ -8,6 +8,8 @@ import type { Clock } from './clock.ts';
 import type { Budget } from './gate/attempts.ts';
 import type { Asked } from './gate/decide.ts';
 import type { DemandedProof } from './gate/proof-age.ts';
+import type { Session } from './gate/session.ts';
+import type { Authorization } from './gate/types.ts';
 import type { FormRead } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import type { BodyStart } from './request/body.ts';
@@ -86,13 +88,13 @@ export function demandOf(
 }
 
 export function askedOf(
-  req: IncomingMessage,
-  scope: Scope,
+  { req, scope, settings }: Pick<Arrival, 'req' | 'scope' | 'settings'>,
+  session: Session,
   route: RouteAnswer,
-  isUpgrade: boolean,
-  proof: DemandedProof | undefined,
+  { isUpgrade, proof }: Pick<Asked, 'isUpgrade' | 'proof'>,
 ): Asked {
   return {
+    authorization: authorizationOf(req, session, settings.profile),
     route: route.class,
     method: req.method ?? 'GET',
     isLogin: (route.login !== undefined && route.login.unreadable !== true) || route.isOracle,
@@ -101,6 +103,14 @@ export function askedOf(
     isUpgrade,
     proof,
   };
+}
+
+function authorizationOf(req: IncomingMessage, session: Session, profile: Profile): Authorization {
+  if (req.headers.authorization === undefined || session.state !== 'verified') return 'dropped';
+  const { rawHeaders } = req;
+  // Node keeps the first of two; the application would get both.
+  const lines = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'authorization');
+  return profile.authorization(lines, session.identity);
 }
 
 /** By what requests are read under these settings; made once for each, as long as they are in use. */
@@ -127,13 +137,18 @@ export function ownPathOf(scope: Scope, gatewayPath: string): string | undefined
 export type GateTarget = 'login' | 'challenge' | 'enrol';
 
 export function pageOf(page: GateTarget, settings: Settings): string {
-  if (page === 'login') return settings.profile.loginPage;
+  if (page === 'login') return signInPage(settings.profile, settings.gatewayPath);
   return `${settings.gatewayPath}/${page === 'challenge' ? 'challenge' : 'account'}`;
 }
 
 /** Page of ours that asks for a fresh proof and leads on from there. @param to path of our own origin */
 export function stepUpPath({ gatewayPath }: Settings, to: string): string {
   return `${gatewayPath}/step-up?${new URLSearchParams({ to })}`;
+}
+
+/** Where people sign in: at the application, or at ours before it. */
+export function signInPage(profile: Pick<Profile, 'mode' | 'loginPage'>, gatewayPath: string): string {
+  return profile.mode === 'gateway-first' ? `${gatewayPath}/entrance` : profile.loginPage;
 }
 
 /** The last Cookie line of a connection and what was read in it: browsers send the same one with every request. */
@@ -168,7 +183,7 @@ function freshCookiesOf(req: IncomingMessage, scope: Scope, profile: Profile, co
 export interface HeaderNeeds {
   readonly cookie: string | undefined;
   readonly framing: Framing;
-  /** A service route: `Authorization` goes along. */
+  /** `Authorization` goes along: on a service route, or where it is this person's own. */
   readonly credentials?: boolean;
   /** A login exchange: the answer must come in the clear. */
   readonly identityEncoding?: boolean;

@@ -100,8 +100,9 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
         remarks.push(error(['clients'], `has no "${name}", which a route of class service names`));
     }
   }
-  const places = [['login', 'page', profile.login.page] as const, ['home', undefined, profile.home] as const];
+  const places = [['login', 'page', profile.login?.page] as const, ['home', undefined, profile.home] as const];
   for (const [key, inner, place] of places) {
+    if (place === undefined) continue;
     if (place === config.gatewayPath || place.startsWith(`${config.gatewayPath}/`)) {
       remarks.push(error(['gatewayPath'], `hides ${inner === undefined ? key : `${key}.${inner}`} of the application`));
     }

@@ -84,12 +84,13 @@ export function demandsOf({
 /** A proof that the way to the login demands could never be given, and our own pages ask for what they need by themselves. */
 export function checkDemands({ gatewayPath, policy }: ParsedConfig, { login }: ProfileData): readonly Remark[] {
   const remarks: Remark[] = [];
-  const page = login.page.split('?', 1)[0] ?? '';
+  const page = login?.page.split('?', 1)[0];
   const check = (key: 'routes' | 'stepUp', rules: readonly Rule[]): void => {
     for (const [i, rule] of rules.entries()) {
       const { isMet } = demand(rule, 0);
       const at = ['policy', key, i, rule.prefix === undefined ? 'path' : 'prefix'];
-      if (isMet('GET', page) || login.requests.some(({ method, path }) => isMet(method, path))) {
+      const isPage = page !== undefined && isMet('GET', page);
+      if (isPage || login?.requests.some(({ method, path }) => isMet(method, path)) === true) {
         remarks.push(error(at, 'asks for a proof on the way to the login; name the addresses that need it'));
       } else if (isBelow(rule.path ?? rule.prefix, gatewayPath)) {
         remarks.push(error(at, 'is below gatewayPath; the gateway’s own pages ask for a proof where they need one'));

@@ -4,7 +4,7 @@
  */
 import { type DemandedProof, owesProof } from './proof-age.ts';
 import type { Session } from './session.ts';
-import type { RouteClass } from './types.ts';
+import type { Authorization, RouteClass } from './types.ts';
 
 /** What the gate needs to know of a request; filled in by gateway.ts from the canonical target and the profile. */
 export interface Asked {
@@ -19,6 +19,8 @@ export interface Asked {
   readonly isUpgrade: boolean;
   /** What the policy demands at this address beside a verified session; absent where that is nothing. */
   readonly proof?: DemandedProof | undefined;
+  /** What `Authorization` is worth in this session, where it is verified. */
+  readonly authorization: Authorization;
 }
 
 /** Which cookies of the application travel with a request (I2). */
@@ -32,7 +34,9 @@ export type Decision =
   /** `alone`: our session ends, and the request goes no further. */
   | { readonly do: 'logout'; readonly alone?: true }
   | { readonly do: 'show'; readonly page: NextPage }
-  | { readonly do: 'refuse'; readonly status: 401 | 403 | 405; readonly page: NextPage };
+  | { readonly do: 'refuse'; readonly status: 401 | 403 | 405; readonly page: NextPage }
+  /** A password of somebody else, where the factor of this person lets in. */
+  | { readonly do: 'refuse'; readonly status: 403; readonly page: 'other-account' };
 
 /** Where somebody goes on who may not go further; `step-up`: a verified session that this address asks to prove a factor. */
 export type NextPage = 'login' | 'challenge' | 'enrol' | 'step-up';
@@ -47,9 +51,15 @@ export function isSafe(method: string): boolean {
 export function decide(session: Session, asked: Asked): Decision {
   const verified = session.state === 'verified';
   const owes = owesProof(session, asked.proof);
+  const withOwn = verified && asked.authorization === 'own';
+
+  // What an API client sends is its own, whoever's browser it comes from; a person's password must be that person's.
+  if (verified && asked.authorization === 'foreign' && (asked.isUpgrade || asked.route !== 'service')) {
+    return { do: 'refuse', status: 403, page: 'other-account' };
+  }
 
   // Upgrades outlive the request that opened them and carry no method worth the name: verified sessions only (T9).
-  if (asked.isUpgrade) return verified && !owes ? pass('own', true) : refuse(session, asked);
+  if (asked.isUpgrade) return verified && !owes ? pass('own', true, withOwn) : refuse(session, asked);
 
   if (owes && (asked.route !== 'service' || asked.isLogin || asked.isLogout)) {
     // Wherever the jar would travel, whatever the class of the route: a password or a logout that is put into a request must not
@@ -67,29 +77,29 @@ export function decide(session: Session, asked: Asked): Decision {
       return { do: 'forward', jar: 'none', guarded: false, credentials: true };
 
     case 'public':
-      return verified ? pass('own', true) : pass('none', false);
+      return verified ? pass('own', true, withOwn) : pass('none', false);
 
     case 'static':
-      if (verified) return pass('own', true);
+      if (verified) return pass('own', true, withOwn);
       // Without a jar the application answers as it answers anybody (attack "PATH_INFO and suffix rules").
       return asked.method === 'GET' || asked.method === 'HEAD' ? pass('none', false) : refuse(session, asked);
 
     case 'login':
-      if (verified) return pass('own', true);
+      if (verified) return pass('own', true, withOwn);
       // A pending jar is logged in at the application; login pages must not be served from it.
       if (session.state !== 'anonymous') return refuse(session, asked);
       return isSafe(asked.method) && !asked.isLogin ? pass('own', false) : { do: 'exchange', dropFirst: false };
 
     case 'protected':
-      return verified ? pass('own', true) : refuse(session, asked);
+      return verified ? pass('own', true, withOwn) : refuse(session, asked);
 
     default:
       return asked.route satisfies never;
   }
 }
 
-function pass(jar: JarUse, guarded: boolean): Decision {
-  return { do: 'forward', jar, guarded, credentials: false };
+function pass(jar: JarUse, guarded: boolean, credentials = false): Decision {
+  return { do: 'forward', jar, guarded, credentials };
 }
 
 /** The way on from here: a redirect for people, a status and the address of the prompt for programs. */

@@ -84,6 +84,12 @@ export type Naming =
 /** Class of a route. A route that no rule names is `protected`, unless the profile says `access: public` (I1). */
 export type RouteClass = 'login' | 'static' | 'public' | 'protected' | 'service';
 
+/**
+ * `Authorization` of a request in a verified session: it goes along, because it is nobody else's; it stays behind; or it names
+ * another person than the one who proved a factor.
+ */
+export type Authorization = 'own' | 'dropped' | 'foreign';
+
 /** How much the policy asks of an identity. */
 export type PolicyLevel = 'off' | 'optional' | 'required';
 

@@ -2,6 +2,7 @@
  * From the data of a profile to the questions that a request asks of it. The order in `route` is the whole policy: an
  * explicit protected rule, then logins, then the first rule that opens, then the default (I1).
  */
+import { compileAuthorization } from './authorization.ts';
 import { condition, hasBody } from './conditions.ts';
 import { compileForbiddenInQuery, compileReadable, compileRolling, compileSessionName } from './cookies.ts';
 import { NO_FIELDS } from './fields.ts';
@@ -11,7 +12,7 @@ import { anyOf, hostMatcher } from './patterns.ts';
 import type { Profile, RouteAnswer, RouteQuestion } from './profile.ts';
 import { remembered } from './remember.ts';
 import { compileRoute, methodMatcher, type PlaceMatcher, pathMatcher } from './routes.ts';
-import { type ProfileData, profileSchema } from './schema.ts';
+import { type LoginData, type ProfileData, profileSchema } from './schema.ts';
 import { compileSignOut } from './sign-out.ts';
 import { compileWhoami } from './whoami.ts';
 
@@ -20,18 +21,22 @@ export function profileFrom(raw: unknown): Profile {
   return compileProfile(profileSchema.parse(raw));
 }
 
+/** The login of an application that comes after ours: nothing of it is known here, or open. */
+const UNSEEN: LoginData = { page: '/', requests: [], success: [], failure: [], script: [], ignore: [] };
+
 export function compileProfile(data: ProfileData): Profile {
+  const login = data.login ?? UNSEEN;
   const identify = compileIdentity(data.identity);
   const rules = data.routes.map(compileRoute);
-  const logins = data.login.requests.map(compileLoginRequest);
-  const oracles = data.login.ignore.map(compileOracle);
+  const logins = login.requests.map(compileLoginRequest);
+  const oracles = login.ignore.map(compileOracle);
   const logouts = data.logout.map((rule) => ({
     place: pathMatcher(rule.path),
     methodFits: methodMatcher(rule.method === undefined ? undefined : [rule.method]),
     when: condition(rule.when),
     readsBody: rule.when !== undefined,
   }));
-  const scripted = new Set([data.login.script].flat());
+  const scripted = new Set([login.script].flat());
   const bodyPlaces: readonly PlaceMatcher[] = [
     ...rules.filter((rule) => rule.readsBody).map((rule) => rule.place),
     ...logins.filter((login) => !login.inQuery).map((login) => login.place),
@@ -69,13 +74,13 @@ export function compileProfile(data: ProfileData): Profile {
   };
 
   const route = (question: RouteQuestion): RouteAnswer => {
-    const login = matchLogins(logins, question);
-    const isOracle = oracles.some((oracle) => oracle.matches(question, login !== undefined));
+    const attempt = matchLogins(logins, question);
+    const isOracle = oracles.some((oracle) => oracle.matches(question, attempt !== undefined));
     const routeClass = question.onPublicHost
       ? onPublicHost(question)
-      : onOwnHost(question, login !== undefined || isOracle);
+      : onOwnHost(question, attempt !== undefined || isOracle);
     const answer = { class: routeClass, isLogout: isLogout(question), isOracle };
-    const told = login ?? (question.onPublicHost ? undefined : strayLogin(logins, question));
+    const told = attempt ?? (question.onPublicHost ? undefined : strayLogin(logins, question));
     return told === undefined ? answer : { ...answer, login: told };
   };
 
@@ -95,8 +100,9 @@ export function compileProfile(data: ProfileData): Profile {
 
   return {
     name: data.name,
+    mode: data.mode,
     home: data.home,
-    loginPage: data.login.page,
+    loginPage: login.page,
     wantsLoginScript: scripted.size === 0 ? () => false : (path) => scripted.has(path),
     upstreamHost: data.upstreamHost,
     isPublicHost: anyOf(data.hosts.public.map(hostMatcher)),
@@ -104,7 +110,7 @@ export function compileProfile(data: ProfileData): Profile {
       hasBody(method) && (data.access === 'public' || bodyPlaces.some((place) => place.wide(path))),
     route: (question) =>
       isBare(question) ? bareRoute(question.host ?? '')(question.method)(question.path) : route(question),
-    judge: compileJudge(data.login),
+    judge: compileJudge(login),
     whoami: data.whoami === undefined ? undefined : compileWhoami(data.whoami, identify),
     signOut: compileSignOut(data),
     isReadable: compileReadable(data.cookies),
@@ -112,6 +118,7 @@ export function compileProfile(data: ProfileData): Profile {
     isForbiddenInQuery: compileForbiddenInQuery(data.cookies, logins),
     isSessionName: compileSessionName(data.cookies),
     identify,
+    authorization: compileAuthorization(data.authorization, identify),
     hintMustMatch: data.identity.hint === 'match',
   };
 }

@@ -9,7 +9,7 @@ import { Page } from './page.ts';
 import type { Answer, LoginMatch, RouteQuestion } from './profile.ts';
 import { methodMatcher, type PlaceMatcher, pathMatcher } from './routes.ts';
 import { compileRule } from './rules.ts';
-import type { LoginRequestData, ProfileData } from './schema.ts';
+import type { LoginData, LoginRequestData } from './schema.ts';
 
 export interface LoginRequest {
   readonly place: PlaceMatcher;
@@ -109,7 +109,7 @@ export interface Oracle {
 }
 
 /** Only an exact and unambiguous match is an oracle: anything else is judged as a login. */
-export function compileOracle(data: ProfileData['login']['ignore'][number]): Oracle {
+export function compileOracle(data: LoginData['ignore'][number]): Oracle {
   const place = data.path === undefined ? undefined : pathMatcher(data.path);
   const fields: Condition = condition(data.when, data.form);
   const body: Condition = condition(data.json);
@@ -125,7 +125,7 @@ export function compileOracle(data: ProfileData['login']['ignore'][number]): Ora
 }
 
 /** A failure rule is asked too when a success rule matched: two answers at once are none (I6). */
-export function compileJudge(login: ProfileData['login']): (answer: Answer) => Verdict {
+export function compileJudge(login: LoginData): (answer: Answer) => Verdict {
   const success = login.success.map((rule) => compileRule(rule, login.page));
   const failure = login.failure.map((rule) => compileRule(rule, login.page));
   return (answer) => {

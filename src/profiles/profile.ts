@@ -2,7 +2,7 @@
  * What the gateway knows about one application, compiled from data (config/profiles/*.yaml). Everything here is a question
  * that the request path asks; no profile runs code of its own.
  */
-import type { Identity, Naming, RouteClass, Verdict } from '../gate/types.ts';
+import type { Authorization, Identity, Naming, RouteClass, Verdict } from '../gate/types.ts';
 import type { Fields } from './fields.ts';
 
 export interface RouteQuestion {
@@ -52,9 +52,11 @@ export interface Answer {
 
 export interface Profile {
   readonly name: string;
+  /** Which comes first: the login of the application, or the factor, on a page of the gateway. */
+  readonly mode: 'app-first' | 'gateway-first';
   /** Path to go to when there is no better target. */
   readonly home: string;
-  /** Path that a navigation without a session is sent to. */
+  /** Path that a navigation without a session is sent to; the application's, and not used with `gateway-first`. */
   readonly loginPage: string;
   /** Whether the login of the page at this path (canonical) goes by script, so that ours belongs into it. */
   wantsLoginScript(path: string): boolean;
@@ -80,6 +82,8 @@ export interface Profile {
   isSessionName(name: string): boolean;
   /** @returns the identity, or `undefined` for a name that cannot be one (empty, too long, control characters). */
   identify(name: string): Identity | undefined;
+  /** What `Authorization` is worth in the verified session of this person. @param lines every line of it, in order */
+  authorization(lines: readonly string[], identity: Identity): Authorization;
   /** Whether a form field that names somebody else than whoami is a refusal. */
   readonly hintMustMatch: boolean;
 }

@@ -276,14 +276,11 @@ const shape = {
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'small letters, digits and hyphens')
     .describe('Name, for logs and messages.'),
   mode: z
-    .string()
-    .refine((mode) => mode !== 'gateway-first', {
-      message: 'gateway-first is not available in this version',
-      abort: true,
-    })
-    .refine((mode) => mode === 'app-first', 'the mode is app-first')
+    .enum(['app-first', 'gateway-first'])
     .default('app-first')
-    .describe('app-first: the login of the application, then the factor. The only mode of this version.'),
+    .describe(
+      'app-first: the login of the application, then the factor. gateway-first: a factor on a page of the gateway before anything of the application answers, for applications whose login cannot be seen; see below.',
+    ),
   home: target.default('/').describe('Where people go when there is no better target.'),
   access: z
     .enum(['protected', 'public'])
@@ -298,6 +295,13 @@ const shape = {
       'What Host the application sees: that of the browser, or that of its own address. Wrong: 400, or redirects to elsewhere.',
     ),
 };
+
+const authorization = z
+  .enum(['none', 'same-user', 'any'])
+  .default('none')
+  .describe(
+    'With mode gateway-first: which `Authorization` goes along in a verified session. same-user: Basic that names the person who proved the factor; anything else is refused. any: all; then the password of anybody works behind the factor of one.',
+  );
 
 const hostsShape = z.strictObject({
   public: z
@@ -335,27 +339,62 @@ const whoami = whoamiShape
     'Who does the application think this is? Without it the login form names the person, which is weaker and warned about.',
   );
 
-export const profileSchema = z
-  .strictObject({
-    ...shape,
-    hosts: hostsShape.prefault({}).describe('Other names under which the application answers.'),
-    login: loginShape.describe('How people log in, and how the answer tells.'),
-    whoami,
-    logout,
-    signOut,
-    routes,
-    cookies: cookiesShape.prefault({}).describe('What may leave the vault.'),
-    identity: identityShape.prefault({}).describe('When two names are one person.'),
-  })
-  .check((context) => {
-    const profile = context.value;
-    if (profile.whoami === undefined && profile.login.requests.length === 0) {
-      const message = 'without whoami and without login.requests no login would ever be noticed';
-      context.issues.push({ code: 'custom', input: profile, message, path: ['login'] });
-    }
-  });
+const profileShape = z.strictObject({
+  ...shape,
+  hosts: hostsShape.prefault({}).describe('Other names under which the application answers.'),
+  login: loginShape
+    .optional()
+    .describe('How people log in, and how the answer tells. Needed with mode app-first, and there only.'),
+  authorization,
+  whoami,
+  logout,
+  signOut,
+  routes,
+  cookies: cookiesShape.prefault({}).describe('What may leave the vault.'),
+  identity: identityShape.prefault({}).describe('When two names are one person.'),
+});
+
+export const profileSchema = profileShape.check((context) => {
+  const profile = context.value;
+  const complain = (message: string, ...path: PropertyKey[]): void => {
+    context.issues.push({ code: 'custom', input: profile, message, path });
+  };
+  if (profile.mode === 'gateway-first') {
+    for (const [message, ...path] of notGatewayFirst(profile)) complain(message, ...path);
+    return;
+  }
+  if (profile.login === undefined) return complain('is missing', 'login');
+  if (profile.whoami === undefined && profile.login.requests.length === 0) {
+    complain('without whoami and without login.requests no login would ever be noticed', 'login');
+  }
+  if (profile.authorization !== 'none') complain('needs mode: gateway-first', 'authorization');
+});
+
+type Complaint = readonly [message: string, ...path: PropertyKey[]];
+
+/** What opens something before the factor, or asks the application about a login that has not happened yet. */
+function notGatewayFirst({
+  access,
+  hosts,
+  login,
+  routes,
+  whoami,
+}: z.output<typeof profileShape>): readonly Complaint[] {
+  const rule = 'does not go with mode: gateway-first';
+  const found: Complaint[] = [['gateway-first is not available in this version', 'mode']];
+  if (login !== undefined) found.push([`${rule}: the gateway leaves the login alone`, 'login']);
+  if (whoami !== undefined) found.push([`${rule}: who it is was proved before`, 'whoami']);
+  if (access === 'public') found.push([`${rule}, where nothing is open before the factor`, 'access']);
+  if (hosts.public.length > 0) found.push([`${rule}, where nothing is open before the factor`, 'hosts', 'public']);
+  for (const [i, one] of routes.entries()) {
+    if (one.class === 'login')
+      found.push([`${rule}: no page of a login is open before the factor`, 'routes', i, 'class']);
+  }
+  return found;
+}
 
 export type ProfileData = z.output<typeof profileSchema>;
+export type LoginData = NonNullable<ProfileData['login']>;
 export type LoginRequestData = z.output<typeof loginRequest>;
 export type AnswerRuleData = z.output<typeof answerRule>;
 export type WhoamiData = NonNullable<ProfileData['whoami']>;

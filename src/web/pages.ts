@@ -56,6 +56,16 @@ export const PAGES = {
     ways: ['challenge', 'sign-in'],
     log: 'info',
   },
+  'other-account': {
+    status: 403,
+    title: 'This is another account',
+    sentences: [
+      'You signed in here as one account and entered the password of another one.',
+      'Use the account that you signed in with, or sign out here first.',
+    ],
+    ways: ['account', 'home'],
+    log: 'warn',
+  },
   'api-client-needed': {
     status: 401,
     title: 'Programs need an API client',

@@ -71,6 +71,7 @@ export type GatePage =
   | 'wrong-host' // 421
   | 'not-signed-in' // 401
   | 'factor-needed' // 401
+  | 'other-account' // 403: the password of another account than the one that proved a factor
   | 'api-client-needed' // 401: a program, or a credential of the application, where only verified sessions go
   | 'api-client-unknown' // 401: X-2FA-Client holds no credential of ours
   | 'proof-needed' // 401: this address asks a verified session for a fresher proof

@@ -19,6 +19,7 @@ import { type ApiClient, ApiClients } from '../../src/request/client-credential.
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openUpstream, type UpstreamOptions } from '../../src/upstream/http.ts';
+import { signInPage } from '../../src/way.ts';
 import { FakeBrowser, type Page } from '../fakes/browser.ts';
 import { TestClock } from '../fakes/clock.ts';
 import { RoundRobin } from '../fakes/round-robin.ts';
@@ -166,7 +167,7 @@ export class Harness {
         publicUrl: publicUrl.origin,
         gatewayPath: '/_2fa',
         home: profile.home,
-        loginPage: profile.loginPage,
+        loginPage: signInPage(profile, '/_2fa'),
         contact: 'Ask the help desk.',
         defaultCountry: 'CH',
         usesTickets: true,

@@ -22,7 +22,8 @@ const cases: readonly Case[] = STATES.flatMap((session) =>
         BOOLEANS.flatMap((isLogout) =>
           BOOLEANS.flatMap((isNavigation) =>
             BOOLEANS.map((isUpgrade) => {
-              const asked = { route, method, isLogin, isLogout, isNavigation, isUpgrade };
+              const kind = { route, method, isLogin, isLogout, isNavigation, isUpgrade };
+              const asked: Asked = { ...kind, authorization: 'dropped' };
               return { session, asked, decision: decide(session, asked) };
             }),
           ),
@@ -112,6 +113,24 @@ describe('what a session may reach', () => {
   });
 });
 
+describe('a password or token of the application', () => {
+  it('that is the own of a verified person goes along with the jar, and changes nothing else', () => {
+    for (const { session, asked, decision } of cases) {
+      const own = decide(session, { ...asked, authorization: 'own' });
+      const isOwn = session.state === 'verified' && decision.do === 'forward' && decision.guarded;
+      expect(own).toEqual(isOwn ? { ...decision, credentials: true } : decision);
+    }
+  });
+
+  it('of somebody else opens nothing in the session of this person, not even a socket', () => {
+    for (const { session, asked, decision } of cases) {
+      const foreign = decide(session, { ...asked, authorization: 'foreign' });
+      const isRefused = session.state === 'verified' && (asked.isUpgrade || asked.route !== 'service');
+      expect(foreign).toEqual(isRefused ? { do: 'refuse', status: 403, page: 'other-account' } : decision);
+    }
+  });
+});
+
 describe('the way on from a refusal', () => {
   it('people are shown the page that fits their state; programs and upgrades get 401 with its name', () => {
     const page = { anonymous: 'login', pending: 'challenge', enrolling: 'enrol', verified: 'login' };
@@ -145,6 +164,7 @@ it('a step-up that is open takes nothing away from a verified session', () => {
     isLogout: false,
     isNavigation: true,
     isUpgrade: false,
+    authorization: 'dropped',
   };
   const session: Session = {
     state: 'verified',

@@ -48,6 +48,7 @@ describe('whoever owes a proof', () => {
     isLogout: false,
     isNavigation: true,
     isUpgrade: false,
+    authorization: 'dropped',
     proof: STALE,
     ...over,
   });

@@ -42,7 +42,7 @@ test('a good profile has nothing to say', async () => {
 
 test('everything that is wrong is said at once, each with its line', async () => {
   const text = `name: My App
-mode: gateway-first
+mode: gateway
 hom: /x
 access: closed
 login:
@@ -66,7 +66,7 @@ identity: { normalise: [upper] }
 `;
   expect(await problems(text)).toEqual([
     './mine.yaml:1 name: small letters, digits and hyphens ("My App")',
-    './mine.yaml:2 mode: gateway-first is not available in this version ("gateway-first")',
+    './mine.yaml:2 mode: must be one of app-first, gateway-first ("gateway")',
     './mine.yaml:3 hom: there is no such key; did you mean "home"?',
     './mine.yaml:4 access: must be one of protected, public ("closed")',
     './mine.yaml:6 login.page: not a path of the application: begin with /, encode as a browser would, no host, no # ("https://app.example/login")',
