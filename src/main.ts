@@ -1,18 +1,18 @@
 #!/usr/bin/env node
-/** The command line, and the only file that touches the process: arguments, environment, signals, exit codes. */
+/**
+ * The command line, and the only file that touches the process: arguments, environment, signals, exit codes. A command loads
+ * what it needs when it is called, because loading is most of a start.
+ */
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from './clock.ts';
 import { loadConfig } from './config/load.ts';
-import { startDemo } from './demo/demo.ts';
 import { createLog } from './log.ts';
 import { formatProblems } from './profiles/problem.ts';
 import { CLIENT_NAME, makeCredential } from './request/client-credential.ts';
 import { StartError, startGateway } from './start.ts';
-import { copyConfigured } from './store-copy.ts';
-import { bypassFor, ticketFor } from './ticket.ts';
-import { startWorkers } from './workers.ts';
 
 /** 1: the configuration is wrong. 3: it is right, but the gateway cannot run. 2 is commander's for wrong usage. */
 const EXIT = { config: 1, failed: 3 } as const;
@@ -23,6 +23,7 @@ const DEFAULT_CONFIG = 'config/gateway.yaml';
 
 const program = new Command('lucy-2fa')
   .description('A second factor in front of a web application that cannot be changed')
+  .version(version(), '--version', 'print the version')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
 program
@@ -73,6 +74,7 @@ program
   .option('--overwrite', 'replace what is there already and differs', false)
   .action(async (options: { from: string; to: string; overwrite: boolean }) => {
     try {
+      const { copyConfigured } = await import('./store-copy.ts');
       const isWhole = await copyConfigured({
         ...options,
         env: process.env,
@@ -93,6 +95,7 @@ program
   .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
   .action(async (account: string, options: { config: string }) => {
     try {
+      const { ticketFor } = await import('./ticket.ts');
       const made = await ticketFor({ account, configPath: options.config, env: process.env, clock: systemClock });
       const { identity, isNeeded, ticket, until } = made;
       process.stdout.write(`${ticket}\n`);
@@ -123,6 +126,7 @@ program
   .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
   .action(async (account: string, options: { config: string }) => {
     try {
+      const { bypassFor } = await import('./ticket.ts');
       const made = await bypassFor({ account, configPath: options.config, env: process.env, clock: systemClock });
       process.stdout.write(`${made.code}\n`);
       process.stderr.write(`For ${made.identity}, good until ${new Date(made.until).toISOString()}, works once.\n`);
@@ -137,6 +141,7 @@ program
   .option('--port <number>', 'port of the gateway', (text) => Number.parseInt(text, 10), 8080)
   .action((options: { port: number }) =>
     run(async () => {
+      const { startDemo } = await import('./demo/demo.ts');
       const demo = await startDemo({
         host: '127.0.0.1',
         port: Number.isInteger(options.port) ? options.port : 8080,
@@ -154,6 +159,7 @@ async function oversee(configPath: string, count: number): Promise<() => Promise
   if (!loaded.ok) throw new StartError('config', formatProblems(loaded.problems, configPath));
   const { log, store } = loaded.config;
   if (store.kind !== 'redis') throw new StartError('config', ONE_PROCESS);
+  const { startWorkers } = await import('./workers.ts');
   const workers = startWorkers({ count, clock: systemClock, log: createLog(log.level) });
   process.on('SIGHUP', () => workers.reload());
   void workers.failed.then(async (code) => {
@@ -203,6 +209,13 @@ async function run(start: () => Promise<() => Promise<void>>): Promise<void> {
     fail(error);
   }
   if (asked) end();
+}
+
+function version(): string {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  return version;
 }
 
 function wholeNumber(text: string): number {

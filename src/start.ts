@@ -17,7 +17,7 @@ import { isInside } from './request/client.ts';
 import { rulesFrom } from './rules.ts';
 import { openKeys } from './store/keys.ts';
 import { hasStore, openStore, type StoreNote } from './store/open.ts';
-import { openRedisStore, type RedisNote } from './store/redis/open.ts';
+import type { RedisNote } from './store/redis/open.ts';
 import { type Store, StoreError } from './store/store.ts';
 import { openUpstream } from './upstream/http.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -177,6 +177,7 @@ export async function openConfigured({ config }: LoadedConfig, clock: Clock, log
     if (config.store.kind === 'redis') {
       const { server, prefix } = config.store;
       const { password, ...open } = server;
+      const { openRedisStore } = await import('./store/redis/open.ts'); // with its client, which few need
       return await openRedisStore({
         server: password === undefined ? open : { ...open, password: password.reveal() },
         prefix,

@@ -28,6 +28,14 @@ beforeAll(async () => {
 });
 afterAll(() => lucy?.close());
 
+it('says its version', async () => {
+  const { version }: { version: string } = JSON.parse(
+    await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  const { code, stdout } = await runCommand(['--version']);
+  expect([code, stdout]).toEqual([0, `${version}\n`]);
+});
+
 it('client: makes a credential, and the line of the configuration that knows it', async () => {
   const { code, stderr, stdout } = await runCommand(['client', 'reports']);
   expect(code).toBe(0);
