@@ -13,7 +13,9 @@ import { mayCarryCredentials } from './gate/credentials.ts';
 import { type Decision, decide, isSafe } from './gate/decide.ts';
 import { ANONYMOUS } from './gate/session.ts';
 import { type Log, reasonOf } from './log.ts';
-import type { ExchangeParts } from './login/exchange.ts';
+import { clientFacts } from './login/accept.ts';
+import { type ExchangeParts, wayOn } from './login/exchange.ts';
+import { leaveNetwork } from './login/leave-network.ts';
 import { Logins } from './logins.ts';
 import { type PassParts, pass } from './pass.ts';
 import { formFields, type ParsedFields, queryFields } from './profiles/fields.ts';
@@ -126,6 +128,9 @@ export class Gateway {
   #known(arrival: Arrival, session: LiveSession | undefined, ownPath: string | undefined): Promise<void> | void {
     const { req, res, scope, settings } = arrival;
     const { profile } = settings;
+    if (session?.isBoundToNetwork === true && !settings.isTrustedPlace(scope.client)) {
+      return this.#leaveNetwork(arrival, session).then(() => this.#known(arrival, session, ownPath));
+    }
     if (session !== undefined && isActivity(req)) this.#parts.sessions.touch(session, this.#parts.clock.now());
     if (ownPath !== undefined) {
       const facts = { requestId: newRequestId(), client: scope.client, session, path: ownPath };
@@ -146,6 +151,15 @@ export class Gateway {
       );
     }
     return this.#ask(arrival, session, query, undefined);
+  }
+
+  /** The rights that a network gave do not go with the person: the factor is owed before anything else is looked at. */
+  #leaveNetwork({ req, scope, settings }: Arrival, session: LiveSession): Promise<void> {
+    const { clock, log, sessions } = this.#parts;
+    const { profile, publicUrl } = settings;
+    const wanted = scope.isNavigation && req.method === 'GET' ? scope.target.target : undefined;
+    const returnTo = wayOn(undefined, { profile, wanted, publicOrigin: publicUrl.origin });
+    return leaveNetwork(sessions, log, session, { from: clientFacts(scope.client, req), now: clock.now(), returnTo });
   }
 
   /** A body may take its time; whose request it is may have changed elsewhere meanwhile, and is asked anew (I6). */

@@ -8,7 +8,7 @@ import { revealed } from './config/secret.ts';
 import { buildFactors } from './factors/registry.ts';
 import type { Log } from './log.ts';
 import { createMailer } from './mail/smtp.ts';
-import { isInside, parseNetwork } from './request/client.ts';
+import { isInside, isPlacedIn, parseNetwork } from './request/client.ts';
 import { ApiClients } from './request/client-credential.ts';
 import { signInPage } from './way.ts';
 
@@ -29,6 +29,9 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
   const { service } = config.branding;
   const { email } = config.factors;
   const mailer = email === undefined ? undefined : createMailer(revealed(email), { ...needs, service });
+  const trustedProxies = config.trustedProxies.map(parseNetwork);
+  const trustedNetworks = config.policy.trustedNetworks.map(parseNetwork);
+  const isTrustedPlace = (client: string): boolean => isPlacedIn(client, trustedNetworks, trustedProxies);
   const freeNetworks = config.policy.firstEnrolment.withoutTicketFrom.map(parseNetwork);
   const factors = buildFactors(revealed(config.factors), {
     ...needs,
@@ -39,7 +42,8 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
     profile,
     publicUrl,
     gatewayPath: config.gatewayPath,
-    trustedProxies: config.trustedProxies.map(parseNetwork),
+    trustedProxies,
+    isTrustedPlace,
     loginBudgets: [
       { max: limits.logins.perMinute, perMs: MINUTE_MS },
       { max: limits.logins.perHour, perMs: HOUR_MS },
@@ -85,7 +89,10 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       usesTickets: config.policy.firstEnrolment.needs === 'ticket',
       usesProvider: factors.list().some((factor) => factor.provider !== undefined),
     },
-    policy: policyOf(config.policy, profile.identify, (address) => isInside(address, freeNetworks)),
+    policy: policyOf(config.policy, profile.identify, {
+      isFree: (address) => isInside(address, freeNetworks),
+      isTrusted: isTrustedPlace,
+    }),
     // Only a name that the application itself gave (I3) is somebody's address; what was typed at the login is not.
     email: (identity) => (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
     isAdmin: adminsOf(config.admins, profile.identify),

@@ -56,6 +56,8 @@ export class Upgrades {
     // Asked for anew where others could have ended it, since it stays open; and no activity, for the same reason.
     const session = await this.#parts.sessions.find(cookies.key, true);
     if (socket.destroyed) return;
+    if (session?.isBoundToNetwork === true && !settings.isTrustedPlace(scope.client))
+      return refuseUpgrade(socket, 401, this.#parts.clock, pageOf('login', settings));
     const query = queryFields(scope.target.query);
     if (query.truncated || query.names().some((name) => profile.isForbiddenInQuery(name)))
       return refuseUpgrade(socket, 400, this.#parts.clock);

@@ -28,6 +28,8 @@ export interface Settings {
   readonly publicUrl: URL;
   readonly gatewayPath: string;
   readonly trustedProxies: readonly Network[];
+  /** Whether the policy trusts the network of this address. */
+  readonly isTrustedPlace: (client: string) => boolean;
   /** Login attempts per client address (per /64 for IPv6). */
   readonly loginBudgets: readonly Budget[];
   readonly apiClients: ApiClients;

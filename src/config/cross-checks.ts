@@ -1,6 +1,7 @@
 /** What no single key can know: keys that contradict each other (errors) and what is allowed but dangerous (warnings). */
 import { hostMatcher } from '../profiles/patterns.ts';
 import type { ProfileData } from '../profiles/schema.ts';
+import { isInside, parseNetwork } from '../request/client.ts';
 import { checkDemands } from './demands.ts';
 import { isAnyOn, isOneOn } from './factors/factors.ts';
 import { isLoopback } from './loopback.ts';
@@ -75,12 +76,38 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
       );
     }
   }
+  remarks.push(...checkTrust(config));
   if (!isAnyOn(factors)) {
     if (levels.includes('required') || policy.routes.length > 0 || policy.stepUp.length > 0) {
       remarks.push(error(['policy'], 'requires a second factor, but every factor is off: nobody could sign in'));
     } else {
       remarks.push(warning(['factors'], 'every factor is off: passwords alone open the application'));
     }
+  }
+  return remarks;
+}
+
+/** What stands for a second factor must not stand for everybody's. */
+function checkTrust({ listen, policy, trustedProxies }: ParsedConfig): readonly Remark[] {
+  const remarks: Remark[] = [];
+  const proxies = trustedProxies.map(parseNetwork);
+  for (const [i, network] of policy.trustedNetworks.entries()) {
+    const at = ['policy', 'trustedNetworks', i];
+    if (network.endsWith('/0')) {
+      remarks.push(error(at, 'everybody is in this network; to ask nobody, set policy.default to off'));
+    } else if (isInside(network.split('/', 1)[0] ?? '', proxies)) {
+      remarks.push(
+        warning(at, 'is one of trustedProxies, and the address of a proxy is nobody’s: trusts nobody there'),
+      );
+    }
+  }
+  if (policy.trustedNetworks.length > 0 && proxies.length === 0 && listen.tls === undefined) {
+    remarks.push(
+      warning(
+        ['policy', 'trustedNetworks'],
+        'behind a proxy that trustedProxies do not name, everybody has its address',
+      ),
+    );
   }
   return remarks;
 }

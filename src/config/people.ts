@@ -8,8 +8,15 @@ type Identify = (name: string) => Identity | undefined;
 /** What the policy says of an identity that signed in from there. */
 export type PolicyOf = (identity: Identity, from?: ClientFacts) => PolicyFor;
 
-/** @param isFree whether a first method needs no ticket for somebody who signed in from this address */
-export function policyOf(policy: Config['policy'], identify: Identify, isFree: (address: string) => boolean): PolicyOf {
+/** What an address is worth to somebody who signed in from there. */
+export interface Places {
+  /** A first method needs no ticket. */
+  readonly isFree: (address: string) => boolean;
+  /** Who has a factor is not asked for it. */
+  readonly isTrusted: (address: string) => boolean;
+}
+
+export function policyOf(policy: Config['policy'], identify: Identify, { isFree, isTrusted }: Places): PolicyOf {
   const { firstEnrolment, graceUntil } = policy;
   const level = levelsOf(policy, identify);
   const allowed = byName(policy.factors, identify);
@@ -18,6 +25,7 @@ export function policyOf(policy: Config['policy'], identify: Identify, isFree: (
     return {
       level: level(identity),
       first: firstRule(firstEnrolment, from, isFree),
+      isTrustedNetwork: from !== undefined && isTrusted(from.address),
       ...(graceUntil === undefined ? {} : { graceUntil }),
       ...(factors === undefined ? {} : { factors }),
     };

@@ -53,6 +53,12 @@ export const policySchema = z.strictObject({
   firstEnrolment: firstEnrolment
     .prefault({})
     .describe('Who may set up the first method of an account, or the first one after a reset.'),
+  trustedNetworks: z
+    .array(cidr)
+    .default([])
+    .describe(
+      'Networks; whoever signs in from there is not asked for a second factor that they have, as long as they stay. The address is what trustedProxies say.',
+    ),
   trustedBrowser: z
     .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0).describe('0 is off.') })
     .optional()

@@ -1,5 +1,5 @@
 /** What an accepted password is worth, and who may change factors, from the policy and what the identity has. Pure. */
-import type { Standing } from './session.ts';
+import type { Standing, Trust } from './session.ts';
 import type { FactorId, Instant, PolicyLevel } from './types.ts';
 
 /** What the policy says of one identity, at the place that it signed in from. */
@@ -10,6 +10,10 @@ export interface PolicyFor {
   /** Kinds of proof that count for this identity; absent: every one that is on. */
   readonly factors?: readonly FactorId[];
   readonly first: FirstRule;
+  /** The address that it signed in from is in a trusted network. */
+  readonly isTrustedNetwork?: boolean;
+  /** How long a browser is trusted after a proof, in ms; absent: never. */
+  readonly browserMs?: number;
 }
 
 /** Who may set up the first method of an account: whoever knows the password, or only who was given a ticket (T6). */
@@ -28,6 +32,25 @@ export function standing({ level }: Pick<PolicyFor, 'level'>, hasFactor: boolean
   if (level === 'off') return 'pass';
   if (hasFactor) return 'challenge'; // optional means: optional to enrol. Once enrolled it is always asked.
   return level === 'required' ? 'enrol' : 'pass';
+}
+
+/**
+ * What an accepted password is worth with everything that may stand for the factor. Trust answers the question for a factor
+ * and nothing else: who must enrol enrols, wherever they are.
+ * @param browser the trusted browser that it came from; `misused`: what the browser brought was copied, and whoever has
+ * the copy may sit in the next room (attack 60)
+ */
+export function worthOf(
+  policy: Pick<PolicyFor, 'level' | 'isTrustedNetwork' | 'browserMs'>,
+  hasFactor: boolean,
+  browser: { readonly id: string } | 'misused' | undefined,
+): { readonly standing: Standing; readonly trust?: Trust } {
+  const asked = standing(policy, hasFactor);
+  if (asked !== 'challenge' || browser === 'misused') return { standing: asked };
+  if (browser !== undefined && policy.browserMs !== undefined) {
+    return { standing: 'pass', trust: { how: 'trusted-browser', browser: browser.id } };
+  }
+  return policy.isTrustedNetwork === true ? { standing: 'pass', trust: { how: 'network' } } : { standing: asked };
 }
 
 /**

@@ -9,7 +9,14 @@ export type Grounds =
   /**
    * The identity has no factor and the policy lets it pass, for good or until then. Never enough to change a factor that exists.
    */
-  { readonly how: 'password'; readonly until?: Instant } | { readonly how: 'factor'; readonly proof: Proof };
+  { readonly how: 'password'; readonly until?: Instant } | { readonly how: 'factor'; readonly proof: Proof } | Trust;
+
+/** What lets somebody in without a question who has a factor. Never a fresh proof. */
+export type Trust =
+  /** The browser brought what was left in it with an earlier proof. `browser` names its record, and opens nothing. */
+  | { readonly how: 'trusted-browser'; readonly browser: string }
+  /** The password came from a network that the policy trusts. The rights hold nowhere else: see {@link isBoundToNetwork}. */
+  | { readonly how: 'network' };
 
 export type Session =
   | { readonly state: 'anonymous' }
@@ -32,7 +39,15 @@ export const ANONYMOUS: Session = { state: 'anonymous' };
 export type Standing = 'pass' | 'challenge' | 'enrol';
 
 export type SessionEvent =
-  | { readonly type: 'login-accepted'; readonly login: PendingLogin; readonly standing: Standing }
+  /** `trust` counts with the standing `pass` alone. */
+  | {
+      readonly type: 'login-accepted';
+      readonly login: PendingLogin;
+      readonly standing: Standing;
+      readonly trust?: Trust;
+    }
+  /** A request came from a place where the rights of this session do not hold: its factor is owed from now on. */
+  | { readonly type: 'network-left'; readonly login: PendingLogin }
   /** Somebody who owes a first factor says “Not now”, and may: see mayWaitUntil in policy.ts. */
   | { readonly type: 'enrolment-postponed'; readonly until: Instant }
   | { readonly type: 'step-up-asked'; readonly login: PendingLogin }
@@ -57,10 +72,22 @@ export function transition(session: Session, event: SessionEvent, now: Instant, 
         case 'enrol':
           return { state: 'enrolling', login: event.login };
         case 'pass':
-          return { state: 'verified', identity: event.login.identity, since: now, grounds: { how: 'password' } };
+          return {
+            state: 'verified',
+            identity: event.login.identity,
+            since: now,
+            grounds: event.trust ?? { how: 'password' },
+          };
         default:
           return event.standing satisfies never;
       }
+
+    case 'network-left':
+      if (!isBoundToNetwork(session)) throw new GateError('illegal-transition', `network left while ${session.state}`);
+      if (event.login.identity !== identityOf(session)) {
+        throw new GateError('foreign-proof', 'a question for another identity');
+      }
+      return { state: 'pending', login: event.login };
 
     case 'enrolment-postponed':
       if (session.state !== 'enrolling') {
@@ -133,6 +160,11 @@ export function provedWithin(session: Session, now: Instant, withinMs: number): 
 /** When the rights of this session end, whatever else happens; absent where only its age ends them. */
 export function rightsUntil(session: Session): Instant | undefined {
   return session.state === 'verified' && session.grounds.how === 'password' ? session.grounds.until : undefined;
+}
+
+/** Whether the rights of this session hold in the trusted networks only. */
+export function isBoundToNetwork(session: Session): boolean {
+  return session.state === 'verified' && session.grounds.how === 'network';
 }
 
 /** Rights rise, or change hands: the session id changes with them and the old one is dead (ASVS 7.2.4, I4). */

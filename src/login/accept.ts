@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
-import { type PolicyFor, standing } from '../gate/policy.ts';
+import { type PolicyFor, worthOf } from '../gate/policy.ts';
 import type { Standing } from '../gate/session.ts';
 import type { ClientFacts, Identity, LoginId, ReturnPath } from '../gate/types.ts';
 import type { Log } from '../log.ts';
@@ -35,7 +35,8 @@ export async function acceptLogin(
   const { clock, log, policy, sessions, users } = parts;
   const user = await users.get(identity);
   const factorVersion = user?.factorVersion ?? 0;
-  const worth = standing(policy(identity, from), (user?.enrolments.length ?? 0) > 0);
+  const hasFactor = (user?.enrolments.length ?? 0) > 0;
+  const { standing, trust } = worthOf(policy(identity, from), hasFactor, undefined);
   const login = {
     id: randomBytes(16).toString('base64url') as LoginId,
     identity,
@@ -44,14 +45,14 @@ export async function acceptLogin(
   };
   const issued = await sessions.transition(
     session,
-    { type: 'login-accepted', login, standing: worth },
+    { type: 'login-accepted', login, standing, ...(trust === undefined ? {} : { trust }) },
     { factorVersion, from },
   );
-  log.info('authn_password_accepted', { identity, standing: worth });
-  if (worth === 'challenge') return { issued, standing: worth, returnTo };
+  log.info('authn_password_accepted', { identity, standing, trust: trust?.how });
+  if (standing === 'challenge') return { issued, standing, returnTo };
   // A factor may have been confirmed between our look and our write; then this password alone is not enough any more.
   const now = await users.get(identity);
-  if ((now?.factorVersion ?? 0) === factorVersion) return { issued, standing: worth, returnTo };
+  if ((now?.factorVersion ?? 0) === factorVersion) return { issued, standing, returnTo };
   return acceptLogin(parts, issued.session, identity, returnTo, from);
 }
 

@@ -45,6 +45,14 @@ export function clientAddress(
   return client;
 }
 
+/**
+ * Whether a client is in one of these networks. The address of a proxy is nobody's: it is what is left where a proxy names no
+ * client, or one that cannot be read (attack 70).
+ */
+export function isPlacedIn(client: string, networks: readonly Network[], proxies: readonly Network[]): boolean {
+  return isInside(client, networks) && !isInside(client, proxies);
+}
+
 /** What a budget per client counts: an address, or the /64 that one IPv6 customer owns. */
 export function clientBucket(client: string): string {
   if (!client.includes(':') || !ipaddr.isValid(client)) return client;

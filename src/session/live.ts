@@ -2,7 +2,7 @@
  * One session as this process holds it: the stored record, the open jar, and everything that must end when it ends. Of a session
  * at rest only little is held; it is the same object all the same, so that whoever knows it learns of its end.
  */
-import { identityOf, rightsUntil, type Session } from '../gate/session.ts';
+import { identityOf, isBoundToNetwork, rightsUntil, type Session } from '../gate/session.ts';
 import type { Instant } from '../gate/types.ts';
 import { packed, unpacked } from '../store/pack.ts';
 import { type SessionCollection, type SessionRecord, StoreError } from '../store/store.ts';
@@ -65,6 +65,7 @@ export class LiveSession {
   #state: Session['state'];
   #createdAt: Instant;
   #rightsUntil: Instant | undefined;
+  #isBoundToNetwork: boolean;
   #record: SessionRecord | undefined;
   #jar: Jar | undefined;
   #running: Ties | undefined;
@@ -79,6 +80,7 @@ export class LiveSession {
     this.#state = record.session.state;
     this.#createdAt = record.createdAt;
     this.#rightsUntil = rightsUntil(record.session);
+    this.#isBoundToNetwork = isBoundToNetwork(record.session);
     this.#heldFrom = record.version;
     this.#jar = jar;
     this.seenAt = record.lastSeenAt;
@@ -100,6 +102,7 @@ export class LiveSession {
     this.#state = record.session.state;
     this.#createdAt = record.createdAt;
     this.#rightsUntil = rightsUntil(record.session);
+    this.#isBoundToNetwork = isBoundToNetwork(record.session);
   }
 
   #awakened(): SessionRecord | undefined {
@@ -141,6 +144,11 @@ export class LiveSession {
 
   get rightsUntil(): Instant | undefined {
     return this.#rightsUntil;
+  }
+
+  /** Known without the record: every request of a verified session asks it. */
+  get isBoundToNetwork(): boolean {
+    return this.#isBoundToNetwork;
   }
 
   /**

@@ -210,7 +210,7 @@ export class Sessions {
     const expected = session.record.version;
     const record = after(session.record);
     session.record = record; // at once: a request that comes now must see the rights it will have, not the old ones
-    if (record.session.state === 'anonymous') this.#held.abortAll(session);
+    if (record.session.state !== 'verified') this.#held.abortAll(session);
     const won = await this.#update(session, (current) =>
       current?.version === expected ? { write: after(current), result: true } : { result: false },
     );

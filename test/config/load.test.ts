@@ -190,6 +190,9 @@ describe('single mistakes', () => {
     [`${BASE}policy: { routes: [{ path: /x, level: off }] }\n`, /can only ask for more than the person’s level/],
     [`${BASE}policy: { routes: [{ path: /x }] }\n`, /can only ask for more than the person’s level/],
     [`${BASE}policy: { routes: [{ path: /x, level: required }] }\nfactors: { totp: false }\n`, /nobody could sign in/],
+    [`${BASE}policy: { trustedNetworks: [10.0.0.0/8, office] }\n`, /policy\.trustedNetworks\[1\]: not a network/],
+    [`${BASE}policy: { trustedNetworks: [0.0.0.0/0] }\n`, /everybody is in this network/],
+    [`${BASE}policy: { trustedNetworks: ['::/0'] }\n`, /everybody is in this network/],
     [`${BASE}policy: { users: { "a\\u0007": off } }\n`, /cannot be the name of an account/],
     [`${BASE}clients: [{ name: a, hash: 'sha256:12' }]\n`, /clients\[0\]\.hash: sha256: and 64 hex digits/],
     [`${BASE}clients: [{ name: My App, hash: '${HASH}' }]\n`, /clients\[0\]\.name: small letters/],
@@ -239,6 +242,14 @@ describe('warnings', () => {
     [
       `${BASE}policy: { firstEnrolment: { needs: ticket, withoutTicketFrom: [0.0.0.0/0] } }\n`,
       /everybody is in this network/,
+    ],
+    [
+      `${BASE}policy: { trustedNetworks: [10.0.0.0/8] }\n`,
+      /trustedNetworks: behind a proxy that trustedProxies do not name/,
+    ],
+    [
+      `${BASE}trustedProxies: [10.0.0.0/8]\npolicy: { trustedNetworks: [10.1.0.0/16] }\n`,
+      /the address of a proxy is nobody’s/,
     ],
     [`${BASE}policy: { graceUntil: 2026-12-31 }\n`, /policy\.graceUntil: has no effect/],
     [`${BASE}  whoami: null\n`, /without whoami the login form names the person/],
@@ -452,12 +463,13 @@ test('overrides reach the compiled profile, and do not stand in the configuratio
 });
 
 const identify = (name: string) => name.trim().toLowerCase() as Identity;
+const NOWHERE = { isFree: () => false, isTrusted: () => false };
 
 test('which factors count: by name, then by pattern, else all', async () => {
   const { policy } = await good(
     `${BASE}policy: { factors: { A@x.example: [totp, recovery], '*@x.example': [totp] } }\n`,
   );
-  const of = policyOf(policy, identify, () => false);
+  const of = policyOf(policy, identify, NOWHERE);
   expect(['a@x.example', 'b@x.example', 'c'].map((name) => of(name as Identity).factors)).toEqual([
     ['totp', 'recovery'],
     ['totp'],
@@ -468,7 +480,7 @@ test('which factors count: by name, then by pattern, else all', async () => {
 test('who may be first: where, until when, and from nowhere when nobody knows from where', async () => {
   const rule = async (text: string) => {
     const { policy } = await good(`${BASE}policy: { firstEnrolment: ${text} }\n`);
-    const of = policyOf(policy, identify, (address) => address === '10.0.0.7');
+    const of = policyOf(policy, identify, { ...NOWHERE, isFree: (address) => address === '10.0.0.7' });
     return ['10.0.0.7', '10.0.0.8', undefined].map((address) => {
       const from = address === undefined ? undefined : { address, agent: '' };
       return of('alice' as Identity, from).first;
@@ -481,6 +493,15 @@ test('who may be first: where, until when, and from nowhere when nobody knows fr
   expect(await rule('{ needs: ticket, withoutTicketFrom: [10.0.0.7/32] }')).toEqual([yes, no, no]);
   const late = { needs: 'ticket', free: { here: true, until } };
   expect(await rule('{ needs: ticket, withoutTicketUntil: 2026-12-31 }')).toEqual([late, late, late]);
+});
+
+test('who signs in from a trusted network: by the address of that sign-in, and nobody without one', async () => {
+  const { policy } = await good(BASE);
+  const of = policyOf(policy, identify, { ...NOWHERE, isTrusted: (address) => address === '10.0.0.7' });
+  const from = (address: string) => ({ address, agent: '' });
+  const alice = 'alice' as Identity;
+  const found = [of(alice, from('10.0.0.7')), of(alice, from('10.0.0.8')), of(alice)];
+  expect(found.map(({ isTrustedNetwork }) => isTrustedNetwork)).toEqual([true, false, false]);
 });
 
 test('names in policy and admins are compared as the profile compares them', () => {

@@ -14,7 +14,7 @@ import { Listener } from '../../src/listen/listener.ts';
 import { createLog } from '../../src/log.ts';
 import { loadProfile } from '../../src/profiles/load.ts';
 import { Source } from '../../src/profiles/source.ts';
-import { isInside, parseNetwork } from '../../src/request/client.ts';
+import { isInside, isPlacedIn, parseNetwork } from '../../src/request/client.ts';
 import { type ApiClient, ApiClients } from '../../src/request/client-credential.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -35,6 +35,7 @@ export interface HarnessOptions {
   /** Factors beside TOTP and Authy, or other options for these. */
   readonly factors?: FactorsOptions;
   readonly trustedProxies?: readonly string[];
+  readonly trustedNetworks?: readonly string[];
   readonly apiClients?: readonly ApiClient[];
   /** `policy.routes` and `policy.stepUp`. */
   readonly demands?: Partial<Parameters<typeof demandsOf>[0]>;
@@ -132,12 +133,16 @@ export class Harness {
       },
     );
     const demands = demandsOf({ routes: [], stepUp: [], ...options.demands });
+    const trustedProxies = (options.trustedProxies ?? []).map(parseNetwork);
+    const trustedNetworks = (options.trustedNetworks ?? []).map(parseNetwork);
+    const isTrustedPlace = (client: string): boolean => isPlacedIn(client, trustedNetworks, trustedProxies);
     let publicUrl = new URL(options.publicUrl ?? 'http://127.0.0.1');
     const rules = (): Rules => ({
       profile,
       publicUrl,
       gatewayPath: '/_2fa',
-      trustedProxies: (options.trustedProxies ?? []).map(parseNetwork),
+      trustedProxies,
+      isTrustedPlace,
       demands,
       loginBudgets: [{ max: 20, perMs: 600_000 }],
       apiClients: new ApiClients(options.apiClients ?? []),
@@ -176,6 +181,7 @@ export class Harness {
       policy: (identity, from): PolicyFor => ({
         level: options.level ?? 'optional',
         first: { needs: 'nothing' },
+        isTrustedNetwork: from !== undefined && isTrustedPlace(from.address),
         ...options.policy?.(identity, from),
       }),
       email: (identity: Identity) => identity,

@@ -7,6 +7,7 @@ import {
   mayKeepOnly,
   mayWaitUntil,
   standing,
+  worthOf,
 } from '../../src/gate/policy.ts';
 
 const NOW = 1_000_000;
@@ -22,6 +23,52 @@ it.each([
   ['required', true, 'challenge'],
 ] as const)('policy %s, has a factor: %s → %s', (level, hasFactor, expected) => {
   expect(standing({ level }, hasFactor)).toBe(expected);
+});
+
+describe('everything that may stand for a factor', () => {
+  const LEVELS = ['off', 'optional', 'required'] as const;
+  const BROWSERS = [undefined, 'misused', { id: 'b' }] as const;
+
+  it('an enrolled person is let in without the factor by these, and by nothing else', () => {
+    const skipped: string[] = [];
+    for (const level of LEVELS) {
+      for (const isTrustedNetwork of [undefined, false, true]) {
+        for (const browserMs of [undefined, 1000]) {
+          for (const browser of BROWSERS) {
+            const policy = { level, ...(isTrustedNetwork === undefined ? {} : { isTrustedNetwork }) };
+            const worth = worthOf({ ...policy, ...(browserMs === undefined ? {} : { browserMs }) }, true, browser);
+            if (worth.standing === 'challenge') {
+              expect(worth.trust).toBeUndefined();
+              continue;
+            }
+            expect(worth.standing).toBe('pass'); // never to another enrolment
+            const because = level === 'off' ? 'off' : worth.trust?.how;
+            if (because === 'network') expect([isTrustedNetwork, browser]).not.toContain('misused');
+            if (because === 'trusted-browser') expect([browser, browserMs]).toEqual([{ id: 'b' }, 1000]);
+            skipped.push(`${because}`);
+          }
+        }
+      }
+    }
+    // Of 18 cases for each level: all where nobody is asked; else three by a browser, and three by the network without one.
+    const count = (why: string): number => skipped.filter((one) => one === why).length;
+    expect([count('off'), count('trusted-browser'), count('network')]).toEqual([18, 6, 6]);
+    expect(skipped).toHaveLength(30);
+  });
+
+  it.each(LEVELS)('changes nothing for whoever has no factor: policy %s', (level) => {
+    for (const browser of BROWSERS) {
+      const worth = worthOf({ level, isTrustedNetwork: true, browserMs: 1000 }, false, browser);
+      expect(worth).toEqual({ standing: standing({ level }, false) });
+    }
+  });
+
+  it('prefers the browser, whose rights hold everywhere', () => {
+    const policy = { level: 'optional', isTrustedNetwork: true, browserMs: 1000 } as const;
+    expect(worthOf(policy, true, { id: 'b' }).trust).toEqual({ how: 'trusted-browser', browser: 'b' });
+    expect(worthOf(policy, true, undefined).trust).toEqual({ how: 'network' });
+    expect(worthOf(policy, true, 'misused')).toEqual({ standing: 'challenge' });
+  });
 });
 
 it.each([

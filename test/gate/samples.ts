@@ -25,4 +25,12 @@ export const byFactor: Session = {
   grounds: { how: 'factor', proof: proofFor(login()) },
 };
 
-export const STATES: readonly Session[] = [anonymous, pending, enrolling, byPassword, byFactor];
+export const byNetwork: Session = { state: 'verified', identity: ALICE, since: 1500, grounds: { how: 'network' } };
+export const byBrowser: Session = {
+  state: 'verified',
+  identity: ALICE,
+  since: 1500,
+  grounds: { how: 'trusted-browser', browser: 'browser-1' },
+};
+
+export const STATES: readonly Session[] = [anonymous, pending, enrolling, byPassword, byFactor, byNetwork, byBrowser];

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   awaited,
+  isBoundToNetwork,
   isExpired,
   provedWithin,
   rightsUntil,
@@ -17,7 +18,9 @@ import {
   ALICE,
   anonymous,
   BOB,
+  byBrowser,
   byFactor,
+  byNetwork,
   byPassword,
   enrolling,
   login,
@@ -52,6 +55,48 @@ describe('an accepted password', () => {
   );
 });
 
+describe('trust in the place of a factor', () => {
+  it.each([{ how: 'network' }, { how: 'trusted-browser', browser: 'b' }] as const)(
+    'lets in by $how, and only where the standing is pass',
+    (trust) => {
+      const event = { type: 'login-accepted', login: login(), trust } as const;
+      const inside = { state: 'verified', identity: ALICE, since: 5000, grounds: trust };
+      expect(go(anonymous, { ...event, standing: 'pass' })).toEqual(inside);
+      expect(go(anonymous, { ...event, standing: 'challenge' }).state).toBe('pending');
+      expect(go(anonymous, { ...event, standing: 'enrol' }).state).toBe('enrolling');
+    },
+  );
+
+  it('of a network ends with it: the factor is owed, and a proof of that question lets in for good', () => {
+    const question = login({ id: 'away' as LoginId, acceptedAt: 4000 });
+    const away = go(byNetwork, { type: 'network-left', login: question });
+    expect(away).toEqual({ state: 'pending', login: question });
+    expect(codeOf(() => go(away, { type: 'factor-proved', proof: proofFor(login()) }))).toBe('foreign-proof');
+    const inside = go(away, { type: 'factor-proved', proof: proofFor(question) });
+    expect([inside.state, isBoundToNetwork(inside)]).toEqual(['verified', false]);
+    expect(STATES.filter(isBoundToNetwork)).toEqual([byNetwork]);
+  });
+
+  it.each(STATES.filter((session) => session !== byNetwork))('of a network cannot be left from $state', (from) => {
+    expect(codeOf(() => go(from, { type: 'network-left', login: login() }))).toBe('illegal-transition');
+  });
+
+  it('of a network is not left for somebody else', () => {
+    const foreign = login({ identity: BOB });
+    expect(codeOf(() => go(byNetwork, { type: 'network-left', login: foreign }))).toBe('foreign-proof');
+  });
+
+  it.each([byNetwork, byBrowser])('is never a fresh proof, before a step-up is answered ($grounds.how)', (session) => {
+    expect(provedWithin(session, 1500, Number.MAX_SAFE_INTEGER)).toBe(false);
+    const question = login({ id: 'step-up-1' as LoginId, acceptedAt: 4000 });
+    const proved = go(go(session, { type: 'step-up-asked', login: question }), {
+      type: 'factor-proved',
+      proof: proofFor(question),
+    });
+    expect(provedWithin(proved, 2000, 300_000)).toBe(true);
+  });
+});
+
 describe('a first factor that is put off', () => {
   const until = 9000;
 
@@ -60,7 +105,7 @@ describe('a first factor that is put off', () => {
     const inside = { state: 'verified', identity: ALICE, since: 5000, grounds } as const;
     expect(go(enrolling, { type: 'enrolment-postponed', until })).toEqual(inside);
     expect(rightsUntil(inside)).toBe(until);
-    expect([byPassword, byFactor, pending].map(rightsUntil)).toEqual([undefined, undefined, undefined]);
+    for (const session of STATES) expect(rightsUntil(session)).toBeUndefined();
   });
 
   it.each([
@@ -156,7 +201,8 @@ it.each(STATES)('dropped from $state is anonymous', (from) => {
 describe('questions about a session', () => {
   it('only a pending login and a step-up wait for a proof', () => {
     expect(awaited(pending)).toEqual(login());
-    for (const session of [anonymous, enrolling, byPassword, byFactor]) expect(awaited(session)).toBeUndefined();
+    for (const session of [anonymous, enrolling, byPassword, byFactor, byNetwork, byBrowser])
+      expect(awaited(session)).toBeUndefined();
   });
 
   it('a proof is fresh only in a session that it verified, and not for long', () => {
@@ -171,6 +217,7 @@ describe('questions about a session', () => {
     expect(rotates({ type: 'login-accepted', login: login(), standing: 'pass' })).toBe(true);
     expect(rotates({ type: 'factor-proved', proof: proofFor(login()) })).toBe(true);
     expect(rotates({ type: 'enrolment-postponed', until: 9000 })).toBe(true);
+    expect(rotates({ type: 'network-left', login: login() })).toBe(false);
     expect(rotates({ type: 'dropped' })).toBe(false);
     expect(rotates({ type: 'step-up-asked', login: login() })).toBe(false);
     expect(rotates({ type: 'step-up-cancelled' })).toBe(false);
@@ -192,6 +239,13 @@ describe('any history of events', () => {
         .constantFrom('pass' as const, 'challenge' as const, 'enrol' as const)
         .map((standing) => ({ type: 'login-accepted' as const, login: one, standing })),
     ),
+    someLogin.map((one) => ({ type: 'network-left' as const, login: one })),
+    someLogin.map((one) => ({
+      type: 'login-accepted' as const,
+      login: one,
+      standing: 'pass' as const,
+      trust: { how: 'network' as const },
+    })),
     someLogin.map((one) => ({ type: 'factor-proved' as const, proof: proofFor(one) })),
     someLogin.map((one) => ({ type: 'step-up-asked' as const, login: one })),
     fc.constant({ type: 'step-up-cancelled' as const }),
@@ -219,6 +273,7 @@ describe('any history of events', () => {
               proved = false;
             }
             if (event.type === 'dropped') last = undefined;
+            if (event.type === 'network-left') last = { login: event.login, standing: 'challenge' };
             if (event.type === 'factor-proved' && before.state === 'pending') {
               const inTime = !isExpired(before.login, now, PENDING_MS);
               proved =
