@@ -114,6 +114,36 @@ describe('names that documents and code share', () => {
   });
 });
 
+describe('tests that documents name', () => {
+  const named = ['docs/attacks.md', 'README.md'].flatMap((path) =>
+    testsIn(read(path)).map((one) => ({ path, ...one })),
+  );
+
+  it('there are many', () => {
+    expect(named.length).toBeGreaterThan(100);
+  });
+
+  it.each(named)('$path: $file has one with the words “$words”', ({ file, words }) => {
+    const texts = [`test/${file}.test.ts`, `test/${file}.ts`].filter(exists).map(read);
+    expect(texts, file).not.toEqual([]);
+    expect(texts.some((text) => text.includes(words))).toBe(true);
+  });
+
+  it('every attack that the code cites is one of docs/attacks.md', () => {
+    const listed = [...read('docs/attacks.md').matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, numbers = '']) =>
+      numbers.split(', '),
+    );
+    const cited = [...SOURCE, ...FILES.filter((path) => path.startsWith('test/') && path.endsWith('.ts'))].flatMap(
+      (path) =>
+        [...read(path).matchAll(/\battacks? (\d+(?:(?:, | and | to )\d+)*)/g)].flatMap(
+          ([, numbers = '']) => numbers.match(/\d+/g) ?? [],
+        ),
+    );
+    expect(cited.length).toBeGreaterThan(100);
+    expect([...new Set(cited)].filter((number) => !listed.includes(number))).toEqual([]);
+  });
+});
+
 describe('every text file', () => {
   it('speaks of this project alone: no folder of the machine it was written on', () => {
     const elsewhere = new RegExp(['(^|[^\\w.-])/wo', 'rk/|\\bsha', 'red/'].join(''), 'm');
@@ -121,6 +151,21 @@ describe('every text file', () => {
     expect(found).toEqual([]);
   });
 });
+
+/** In the cells of a table: `folder/file: *words of its name*, *of another*`; a file alone stands for all of its tests. */
+function testsIn(text: string): { file: string; words: string }[] {
+  const cells = text.split('\n').flatMap((line) => (line.startsWith('| ') ? line.split(' | ') : []));
+  return cells.flatMap((cell) =>
+    cell.split('; ').flatMap((part) => {
+      const [, name = '', words = ''] = /^(contract|[\w-]+(?:\/[\w-]+)+)(?:: (\*.+\*))?(?: \|)?$/.exec(part) ?? [];
+      const file = name === 'contract' ? 'ceremonies/factor-contract' : name;
+      if (file === '') return [];
+      return words === ''
+        ? [{ file, words: '' }]
+        : [...words.matchAll(/\*([^*]+?)…?\*/g)].map(([, one = '']) => ({ file, words: one }));
+    }),
+  );
+}
 
 function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
