@@ -17,6 +17,7 @@ import type { ClientFacts, Identity } from './gate/types.ts';
 import { Gateway, type Settings } from './gateway.ts';
 import { type Log, reasonOf } from './log.ts';
 import { AppQuestions } from './login/app.ts';
+import { KeptForms } from './login/kept-forms.ts';
 import { Rechecks } from './login/recheck.ts';
 import { cookieNameFor } from './session/cookie.ts';
 import type { EndReason, SessionLimits } from './session/limits.ts';
@@ -113,7 +114,9 @@ export function assemble(ingredients: Ingredients): Assembled {
     identify: (name) => rules().profile.identify(name),
     isAdmin: (identity) => rules().isAdmin(identity),
   };
+  const kept = new KeptForms(store.counters, clock);
   const web = createWeb({
+    kept,
     ceremonies: {
       prover: new FactorProver(parts),
       enroller: new FactorEnroller(parts),
@@ -141,6 +144,8 @@ export function assemble(ingredients: Ingredients): Assembled {
     upstreamHost: upstreamUrl.host,
     sessions,
     counters,
+    users: store.users,
+    kept,
     web,
     exchange: { upstream, sessions, app, accept, clock, log },
     pass: { upstream, upstreamOrigin: upstreamUrl.origin, sessions, app, rechecks, accept, clock, log },

@@ -10,11 +10,12 @@ import type { Duplex } from 'node:stream';
 import type { Counters } from './ceremonies/counters.ts';
 import type { Clock } from './clock.ts';
 import { mayCarryCredentials } from './gate/credentials.ts';
-import { type Decision, decide, isSafe } from './gate/decide.ts';
+import { type Decision, decide, isSafe, mayResume } from './gate/decide.ts';
 import { ANONYMOUS } from './gate/session.ts';
 import { type Log, reasonOf } from './log.ts';
 import { clientFacts } from './login/accept.ts';
 import { type ExchangeParts, wayOn } from './login/exchange.ts';
+import type { KeptForms } from './login/kept-forms.ts';
 import { leaveNetwork } from './login/leave-network.ts';
 import { Logins } from './logins.ts';
 import { type PassParts, pass } from './pass.ts';
@@ -26,9 +27,10 @@ import { clientBucket } from './request/client.ts';
 import { CLIENT_HEADER } from './request/client-credential.ts';
 import { isActivity, readScope } from './request/scope.ts';
 import type { LiveSession } from './session/live.ts';
+import { mayBeResumeForm, resumeToken } from './session/resume-form.ts';
 import type { Sessions } from './session/sessions.ts';
 import { StepUps } from './step-ups.ts';
-import { StoreError } from './store/store.ts';
+import { type Collection, StoreError, type UserRecord } from './store/store.ts';
 import { Upgrades } from './upgrades.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import {
@@ -57,6 +59,8 @@ export interface GatewayParts {
   readonly upstreamHost: string;
   readonly sessions: Sessions;
   readonly counters: Counters;
+  readonly users: Collection<UserRecord>;
+  readonly kept: KeptForms;
   readonly web: Web;
   readonly exchange: ExchangeParts;
   readonly pass: Omit<PassParts, 'cookieName' | 'upstreamHost' | 'answers'>;
@@ -107,7 +111,7 @@ export class Gateway {
     });
   };
 
-  #serve(req: IncomingMessage, res: ServerResponse): Promise<void> | void {
+  #serve(req: IncomingMessage, res: ServerResponse, isResumed = false): Promise<void> | void {
     const settings = this.#parts.settings();
     const scope = readScope(req, scopeRules(settings));
     if (typeof scope === 'string') return this.#replies.refuse(req, res, scope, false);
@@ -117,7 +121,7 @@ export class Gateway {
     // Our own pages are for people.
     const shown = settings.apiClients.read(ownPath === undefined ? req.headers[CLIENT_HEADER] : undefined);
     const apiClient = shown.is === 'client' ? shown.name : undefined;
-    const arrival = { req, res, scope, settings, cookies, apiClient };
+    const arrival = { req, res, isResumed, scope, settings, cookies, apiClient };
     if (shown.is === 'refused') return this.#turnAway(arrival, shown.name);
     const found = this.#parts.sessions.find(cookies.key, ownPath !== undefined || !isSafe(req.method ?? ''));
     if (found instanceof Promise) return found.then((session) => this.#known(arrival, session, ownPath));
@@ -145,6 +149,9 @@ export class Gateway {
     }
 
     const method = req.method ?? 'GET';
+    if (method === 'POST' && !scope.onPublicHost && mayBeResumeForm(req.headers)) {
+      return this.#resume(arrival, session, query);
+    }
     if (profile.readsBody(method, scope.target.path) || this.#mayExchange(arrival, session, query)) {
       return readBodyStart(req, MAX_FORM_BYTES, this.#parts.clock, FORM_TIMEOUT_MS).then(
         (start) => (start === undefined ? undefined : this.#asked(arrival, session, query, start)), // or the client went away
@@ -172,6 +179,17 @@ export class Gateway {
     const stands = session !== undefined && this.#parts.sessions.stands(session);
     if (!(stands instanceof Promise)) return this.#ask(arrival, session, query, start);
     return stands.then((still) => this.#ask(arrival, still ? session : undefined, query, start));
+  }
+
+  /** A form that goes back to where a form was kept, or one that only looks like it. Never any part of it to the application. */
+  async #resume(arrival: Arrival, session: LiveSession | undefined, query: ParsedFields): Promise<void> {
+    const { req, res } = arrival;
+    const start = await readBodyStart(req, MAX_FORM_BYTES, this.#parts.clock, FORM_TIMEOUT_MS);
+    if (start === undefined) return; // the client went away
+    const token = resumeToken(start.bytes);
+    if (token === undefined) return this.#asked(arrival, session, query, start);
+    const again = await this.#stepUps.resume(arrival, session, token);
+    return again === undefined ? undefined : this.#serve(again, res, true);
   }
 
   /** Everything that the gate wants to know is here. */
@@ -204,6 +222,7 @@ export class Gateway {
   }
 
   #act(decision: Decision, way: Way): Promise<void> | void {
+    if (way.isResumed && !mayResume(decision)) return this.#replies.refuse(way.req, way.res, 'session-ended', true);
     switch (decision.do) {
       case 'forward':
         if (!decision.guarded && decision.jar === 'own' && this.#isScriptedPage(way)) return this.#logins.page(way);

@@ -1,17 +1,43 @@
 /**
  * A verified session at an address that demands a fresher proof: people go to the prompt and come back, programs are told where
- * it is. Nothing here decides, and nothing of the request reaches the application.
+ * it is. A form that a person sent from a page of ours waits meanwhile, and is given back once. Nothing here decides, and nothing
+ * reaches the application from here.
  */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from './clock.ts';
 import { isSafe } from './gate/decide.ts';
+import { isFromOwnPage } from './gate/own-page.ts';
+import { proofPage } from './gate/proof-age.ts';
 import { returnPath } from './gate/redirect.ts';
-import type { ReturnPath } from './gate/types.ts';
+import type { Identity, LoginId, ReturnPath } from './gate/types.ts';
+import type { Log } from './log.ts';
+import type { KeptForm, KeptForms } from './login/kept-forms.ts';
 import type { Replies } from './replies.ts';
+import { requestAgain } from './request/again.ts';
 import { redirect } from './request/answers.ts';
-import { stepUpPath, type Way } from './way.ts';
+import { type BodyStart, bodyType, readBodyStart } from './request/body.ts';
+import type { LiveSession } from './session/live.ts';
+import type { Sessions } from './session/sessions.ts';
+import { isToken } from './session/token.ts';
+import type { Collection, UserRecord } from './store/store.ts';
+import { type Arrival, stepUpPath, type Way } from './way.ts';
 
 export interface StepUpParts {
+  readonly sessions: Sessions;
+  readonly users: Collection<UserRecord>;
+  readonly kept: KeptForms;
   readonly replies: Replies;
+  readonly clock: Clock;
+  readonly log: Log;
 }
+
+/** Longest form that is kept, in bytes. */
+const MOST_BYTES = 65_536;
+/** How long it may take to arrive, in ms. */
+const BODY_TIMEOUT_MS = 30_000;
+/** What forms of a page come as; a type that is not told plainly is none of them. */
+const KEPT_TYPES = /^(?:application\/x-www-form-urlencoded|multipart\/form-data|application\/json)(?:\s*;|$)/i;
 
 export class StepUps {
   readonly #parts: StepUpParts;
@@ -21,9 +47,11 @@ export class StepUps {
   }
 
   /** A person on the way to a page. */
-  ask(way: Way): void {
-    const { req, res, scope, settings } = way;
-    if (!isSafe(req.method ?? '')) return this.#sendBack(way, true);
+  ask(way: Way): Promise<void> | void {
+    const { req, res, scope, settings, session } = way;
+    if (!isSafe(req.method ?? '')) {
+      return session !== undefined && mayBeKept(way) ? this.#keep(way, session) : this.#sendBack(way, true);
+    }
     const { home } = settings.profile;
     redirect(res, stepUpPath(settings, returnPath(scope.target.target, settings.publicUrl.origin) ?? home));
   }
@@ -35,10 +63,96 @@ export class StepUps {
 
   /** What was sent is not passed on; after the proof the person is on the page that it came from. */
   #sendBack(way: Way, asPage: boolean): void {
-    const { req, res, settings } = way;
-    const challenge = stepUpPath(settings, pageBehind(way) ?? settings.profile.home);
-    this.#parts.replies.refuse(req, res, 'proof-needed', asPage, { challenge });
+    const challenge = stepUpPath(way.settings, pageBehind(way) ?? way.settings.profile.home);
+    this.#parts.replies.refuse(way.req, way.res, 'proof-needed', asPage, { challenge });
   }
+
+  async #keep(way: Way, session: LiveSession): Promise<void> {
+    const { clock, kept, log, replies, sessions } = this.#parts;
+    const { req, res, scope, settings } = way;
+    const start = way.start ?? (await readBodyStart(req, MOST_BYTES, clock, BODY_TIMEOUT_MS));
+    if (start === undefined) return; // the client went away
+    const form = formOf(way, start);
+    if (form === undefined) return this.#sendBack(way, true);
+    const { session: state } = session;
+    if (!(await sessions.stands(session)) || state.state !== 'verified') {
+      return replies.refuse(req, res, 'session-ended', true);
+    }
+    const page = pageBehind(way) ?? settings.profile.home;
+    if (proofPage(await this.#hasFactor(state.identity)) === 'enrol') return redirect(res, stepUpPath(settings, page));
+    const login = {
+      id: randomBytes(16).toString('base64url') as LoginId,
+      identity: state.identity,
+      acceptedAt: clock.now(),
+      returnTo: `${settings.gatewayPath}/resume` as ReturnPath,
+    };
+    const asked = await sessions.transition(session, { type: 'step-up-asked', login });
+    await kept.keep(asked.session.session, form);
+    log.info('form_kept', { identity: state.identity, path: scope.target.path, bytes: form.body.length });
+    redirect(res, `${settings.gatewayPath}/challenge`);
+  }
+
+  async #hasFactor(identity: Identity): Promise<boolean> {
+    return ((await this.#parts.users.get(identity))?.enrolments.length ?? 0) > 0;
+  }
+
+  /**
+   * Somebody asks to send what was kept, at the address that it was sent to: from a page of ours, in that session, with its token.
+   * @returns the request to be served now; `undefined` when it was answered
+   */
+  async resume(
+    arrival: Arrival,
+    session: LiveSession | undefined,
+    token: string,
+  ): Promise<IncomingMessage | undefined> {
+    const { req, res, scope, settings } = arrival;
+    const form = await this.#taken(arrival, session, token);
+    if (form === undefined) {
+      this.#parts.replies.refuse(req, res, 'nothing-kept', scope.isNavigation);
+      return undefined;
+    }
+    this.#parts.log.info('form_resumed', { path: scope.target.path, bytes: form.body.length });
+    const referer = form.page === undefined ? undefined : settings.publicUrl.origin + form.page;
+    return requestAgain(req, { ...form, referer });
+  }
+
+  async #taken(
+    { req, scope, settings }: Arrival,
+    session: LiveSession | undefined,
+    token: string,
+  ): Promise<KeptForm | undefined> {
+    if (session === undefined || !cameFromHere(req, settings.publicUrl) || !isToken(token, session.csrf))
+      return undefined;
+    if (!(await this.#parts.sessions.stands(session))) return undefined;
+    return this.#parts.kept.take(session.session, scope.target.target);
+  }
+}
+
+/**
+ * A form that another site sends is never kept: after the proof it would be sent with more rights than its sender could ask for.
+ * Nor is a password.
+ */
+function mayBeKept({ req, route, scope, settings }: Way): boolean {
+  const isLogin = route.login !== undefined || route.isOracle;
+  return req.method === 'POST' && scope.isNavigation && !isLogin && cameFromHere(req, settings.publicUrl);
+}
+
+function cameFromHere({ headers }: IncomingMessage, { origin }: URL): boolean {
+  const site = headers['sec-fetch-site'];
+  return isFromOwnPage(headers.origin, Array.isArray(site) ? site.join() : site, origin);
+}
+
+/** @returns `undefined` for what is too long, or of a type that forms do not have. */
+function formOf(way: Way, { bytes, complete }: BodyStart): KeptForm | undefined {
+  const type = bodyType(way.req);
+  if (!complete || (type === undefined ? bytes.length > 0 : !KEPT_TYPES.test(type))) return undefined;
+  const page = pageBehind(way);
+  return {
+    target: way.scope.target.target,
+    body: bytes,
+    ...(type === undefined ? {} : { type }),
+    ...(page === undefined ? {} : { page }),
+  };
 }
 
 /** The page of our own origin that a request came from, as far as it says so. */

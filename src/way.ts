@@ -43,6 +43,8 @@ export type Demands = (method: string, path: string) => number | undefined;
 export interface Arrival {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** A form that was kept, and is sent now. */
+  readonly isResumed: boolean;
   readonly scope: Scope;
   readonly settings: Settings;
   readonly cookies: SentCookies;

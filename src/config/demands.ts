@@ -47,7 +47,9 @@ export const stepUpSchema = z
       .refine(isOnePlace, 'give either path or prefix'),
   )
   .default([])
-  .describe('Addresses that ask for a proof that is younger than this.');
+  .describe(
+    'Addresses that ask for a proof that is younger than this. A form that was sent too early is kept until the proof.',
+  );
 
 interface Demand {
   readonly withinMs: number;

@@ -98,6 +98,11 @@ export function decide(session: Session, asked: Asked): Decision {
   }
 }
 
+/** What a form that was kept may still come to: the application, as a verified session, or the prompt once more. */
+export function mayResume(decision: Decision): boolean {
+  return (decision.do === 'forward' && decision.guarded) || (decision.do === 'show' && decision.page === 'step-up');
+}
+
 function pass(jar: JarUse, guarded: boolean, credentials = false): Decision {
   return { do: 'forward', jar, guarded, credentials };
 }

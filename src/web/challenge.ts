@@ -25,6 +25,7 @@ export function challengePages(routes: Routes, screen: Screen): void {
   routes.post('/cancel', [], async (ctx) => {
     const session = sessionOf(ctx);
     const isStepUp = session.session.state === 'verified';
+    await screen.options.kept.drop(session.session);
     await prover.cancel(session);
     if (session.ended) screen.clearCookie(ctx);
     screen.redirect(ctx, isStepUp ? screen.path('/account') : screen.options.site().loginPage);

@@ -25,6 +25,7 @@ import { recoveryPages } from './recovery.ts';
 import { createRefuse } from './refuse.ts';
 import { removePages } from './remove.ts';
 import { createRender } from './render.ts';
+import { resumePages } from './resume.ts';
 import { type OwnRouter, routesOn, unanswered } from './routes.ts';
 import { Screen } from './screen.ts';
 import { stepUpPages } from './step-up.ts';
@@ -48,6 +49,7 @@ export function createWeb(options: WebOptions): Web {
     challengePages,
     pushPages,
     stepUpPages,
+    resumePages,
     newsPages,
     accountPages,
     gracePages,

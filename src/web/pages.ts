@@ -98,6 +98,16 @@ export const PAGES = {
     ways: ['confirm', 'home'],
     log: 'info',
   },
+  'nothing-kept': {
+    status: 409,
+    title: 'There is nothing left to send',
+    sentences: [
+      'It was sent already, or it waited too long and was thrown away.',
+      'Look whether it was done. If not, do it again.',
+    ],
+    ways: ['home'],
+    log: 'info',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'This does not work here',

@@ -16,6 +16,8 @@ async function ask(ctx: OwnContext, screen: Screen): Promise<void> {
   const session = person(ctx, screen);
   if (session === undefined) return;
   if (session.session.state !== 'verified') return screen.redirect(ctx, screen.path('/account'));
+  // A form waits for the question that is open: another one would leave it behind.
+  if (await screen.options.kept.isAwaited(session.session)) return screen.redirect(ctx, screen.path('/challenge'));
   const { home, publicUrl } = screen.options.site();
   const { enrolled } = await screen.options.ceremonies.enroller.account(session);
   if (proofPage(enrolled.length > 0) === 'enrol') {

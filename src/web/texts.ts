@@ -20,6 +20,7 @@ export const TITLES = {
   checkPhone: 'Check your phone',
   checkMail: 'Check your e-mail',
   stepUp: 'Confirm that it is you',
+  resume: 'Go on with what you were doing',
   push: 'Approve it in your app',
   pushAnswered: 'Your app has answered',
   news: 'Since you were last here',

@@ -83,6 +83,15 @@ export interface PushView {
   readonly others: readonly LinkView[];
 }
 
+export interface ResumeView {
+  /** Where it is sent, and what is shown of that. */
+  readonly target: string;
+  readonly path: string;
+  /** Name of the field that the token stands in. */
+  readonly field: string;
+  readonly until: ShownTime;
+}
+
 export interface MessageView {
   readonly heading: string;
   readonly sentences: readonly string[];
@@ -296,6 +305,7 @@ export interface AdminTicketView {
 export interface Views {
   challenge: ChallengeView;
   push: PushView;
+  resume: ResumeView;
   message: MessageView;
   account: AccountView;
   enrol: EnrolView;

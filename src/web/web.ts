@@ -75,6 +75,7 @@ export type GatePage =
   | 'api-client-needed' // 401: a program, or a credential of the application, where only verified sessions go
   | 'api-client-unknown' // 401: X-2FA-Client holds no credential of ours
   | 'proof-needed' // 401: this address asks a verified session for a fresher proof
+  | 'nothing-kept' // 409: a form that was kept is gone, or this session may not send it
   | 'method-not-allowed' // 405
   | 'body-too-large' // 413
   | 'unsupported-type' // 415

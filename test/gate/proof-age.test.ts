@@ -1,6 +1,6 @@
 /** What a route may demand beside a verified session, in every state and at every age, and when a form that was kept may leave. */
 import { describe, expect, it } from 'vitest';
-import { type Asked, decide } from '../../src/gate/decide.ts';
+import { type Asked, decide, mayResume } from '../../src/gate/decide.ts';
 import { isAwaited, type KeptFor, mayLeave, owesProof, proofPage } from '../../src/gate/proof-age.ts';
 import type { Session } from '../../src/gate/session.ts';
 import type { LoginId, RouteClass } from '../../src/gate/types.ts';
@@ -110,6 +110,18 @@ describe('a form that was kept', () => {
     ['not while the question is open', { ...byPassword, stepUp: login() } as Session, kept, 3000, false],
     ['not in any other state', pending, kept, 3000, false],
   ] as const)('%s', (_name, session, one, now, may) => expect(mayLeave(session, one, now)).toBe(may));
+
+  it('comes to the application as a verified session, or to the prompt once more, and to nothing else', () => {
+    const forward = { do: 'forward', credentials: false } as const;
+    expect(mayResume({ ...forward, jar: 'own', guarded: true })).toBe(true);
+    expect(mayResume({ do: 'show', page: 'step-up' })).toBe(true);
+    expect(mayResume({ ...forward, jar: 'none', guarded: false })).toBe(false);
+    expect(mayResume({ ...forward, jar: 'own', guarded: false })).toBe(false);
+    expect(mayResume({ do: 'exchange', dropFirst: true })).toBe(false);
+    expect(mayResume({ do: 'logout' })).toBe(false);
+    for (const page of ['login', 'challenge', 'enrol'] as const) expect(mayResume({ do: 'show', page })).toBe(false);
+    expect(mayResume({ do: 'refuse', status: 401, page: 'step-up' })).toBe(false);
+  });
 
   it('waits for its own question, its own person, and not for ever', () => {
     const waiting = { ...byFactor, stepUp: login() } as Session;

@@ -5,6 +5,7 @@ import { returnPath } from '../../src/gate/redirect.ts';
 import type { SessionEvent } from '../../src/gate/session.ts';
 import type { FactorId, Identity, LoginId, ReturnPath } from '../../src/gate/types.ts';
 import type { Facts } from '../../src/log.ts';
+import { KeptForms } from '../../src/login/kept-forms.ts';
 import { readCookies, sessionKey } from '../../src/session/cookie.ts';
 import type { LiveSession } from '../../src/session/live.ts';
 import { Sessions } from '../../src/session/sessions.ts';
@@ -100,6 +101,7 @@ export class World {
     this.web = createWeb({
       ceremonies: this.ceremonies,
       sessions: this.sessions,
+      kept: new KeptForms(memoryStore(this.clock).counters, this.clock),
       key: this.key,
       site: () => this.site,
       cookieName: COOKIE,
