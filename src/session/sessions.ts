@@ -7,27 +7,23 @@ import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ANONYMOUS, identityOf, rightsUntil, rotates, type SessionEvent, transition } from '../gate/session.ts';
 import type { ClientFacts, Identity, Instant } from '../gate/types.ts';
-import type { Change, SessionCollection, SessionRecord } from '../store/store.ts';
+import type { SessionCollection, SessionRecord } from '../store/store.ts';
 import { sessionKey } from './cookie.ts';
+import { Doubts, SessionGone, withoutDoubt } from './doubts.ts';
 import { Following } from './following.ts';
 import { Held } from './held.ts';
 import { Jar } from './jar.ts';
 import { type EndReason, overBecause, type SessionLimits, TOUCH_MS, withExpiry } from './limits.ts';
 import { LiveSession } from './live.ts';
 import type { Endable } from './ties.ts';
+import { type Successor, Writes } from './writes.ts';
+
+export { SessionGone } from './doubts.ts';
 
 /** A session and, when it has a new id, the id for the browser. */
 export interface Issued {
   readonly session: LiveSession;
   readonly id: string | undefined;
-}
-
-/** The session ended or changed while the caller was busy; nothing was written. The only answer is a refusal. */
-export class SessionGone extends Error {
-  constructor() {
-    super('the session ended or changed meanwhile');
-    this.name = 'SessionGone';
-  }
 }
 
 /** What is written down beside the state. */
@@ -38,17 +34,12 @@ export interface TransitionFacts {
   readonly from?: ClientFacts;
 }
 
-/** What becomes of a record. */
-type Successor = (current: SessionRecord) => SessionRecord;
-
 /** Somebody who logs in again and again while all of his sessions are being ended does not keep us for ever. */
 const MOST_LOOKS = 10;
 /** Records of the store that are looked at with each sweep, about a millisecond's work. */
 const LOOKS_AT_ONCE = 50;
 /** Of them so many are ended at most: each is signed out of the application, which must not be flooded after a long stop. */
 const ENDS_AT_ONCE = 3;
-/** How long others are told to doubt a session because of one request of ours, in ms; as long as a stray one may work on. */
-const DOUBT_MS = 600_000;
 
 /**
  * Bursts of requests come from the same few; whoever comes back after a pause is woken up, which takes 0.1 ms. More would cost
@@ -75,6 +66,8 @@ export class Sessions {
   readonly #held: Held;
   /** Present when other processes share the store. */
   readonly #following: Following | undefined;
+  readonly #writes: Writes;
+  readonly #doubts: Doubts;
   /** Where the store is looked through for those that are over, and whether somebody is at it. */
   #walk: AsyncIterator<readonly [key: string, record: SessionRecord]> | undefined;
   #isTidying = false;
@@ -87,6 +80,15 @@ export class Sessions {
     const { mostAwake = MOST_AWAKE, store } = options;
     this.#held = new Held(mostAwake, store.elsewhere === undefined ? store : undefined);
     if (store.elsewhere !== undefined) this.#following = new Following(store, store.elsewhere, this.#held);
+    const stamped = (record: SessionRecord): SessionRecord => this.#stamped(record);
+    const background = (work: Promise<unknown>): void => this.#background(work);
+    this.#writes = new Writes({ store, following: this.#following, stamped, background });
+    this.#doubts = new Doubts({
+      elsewhere: store.elsewhere,
+      clock: options.clock,
+      randomBytes: this.#random,
+      patch: (session, change) => this.#writes.patch(session, change),
+    });
   }
 
   /**
@@ -173,7 +175,7 @@ export class Sessions {
     const session = this.#held.bear(new LiveSession(key, record));
     this.#evict();
     const born = (): void => this.#held.born(session);
-    this.#write(session, () => ({ write: record, result: true })).then(born, born);
+    this.#writes.write(session, () => ({ write: record, result: true })).then(born, born);
     return { session, id };
   }
 
@@ -191,7 +193,7 @@ export class Sessions {
     const isSameLogin = before.session.state === 'verified' && event.type === 'factor-proved';
     const csrf = this.#random(24).toString('base64url');
     // The application was asked who it is: of what left through this process nothing is in doubt any more.
-    const ownDoubt = event.type === 'login-accepted' ? this.#takeDoubt(session) : undefined;
+    const ownDoubt = event.type === 'login-accepted' ? this.#doubts.take(session) : undefined;
     // Jar and other doubts are those of the store: another process may have written to them.
     const after: Successor = (current) =>
       this.#stamped({
@@ -211,7 +213,7 @@ export class Sessions {
     const record = after(session.record);
     session.record = record; // at once: a request that comes now must see the rights it will have, not the old ones
     if (record.session.state !== 'verified') this.#held.abortAll(session);
-    const won = await this.#update(session, (current) =>
+    const won = await this.#writes.update(session, (current) =>
       current?.version === expected ? { write: after(current), result: true } : { result: false },
     );
     if (!won || session.ended) {
@@ -301,7 +303,7 @@ export class Sessions {
   save(session: LiveSession): void {
     const heard = session.jar.unsaved();
     const { seenAt } = session;
-    void this.#patch(session, (record) => ({
+    void this.#writes.patch(session, (record) => ({
       ...record,
       jar: Jar.merged(record.jar, heard),
       lastSeenAt: Math.max(record.lastSeenAt, seenAt),
@@ -309,7 +311,9 @@ export class Sessions {
   }
 
   setPage(session: LiveSession, page: SessionRecord['page']): void {
-    void this.#patch(session, ({ page: _old, ...record }) => (page === undefined ? record : { ...record, page }));
+    void this.#writes.patch(session, ({ page: _old, ...record }) =>
+      page === undefined ? record : { ...record, page },
+    );
   }
 
   /**
@@ -317,60 +321,16 @@ export class Sessions {
    * @returns `undefined` when there are none, or they know. @throws StoreError (the promise): then it may not leave.
    */
   announceDoubt(session: LiveSession): Promise<void> | undefined {
-    if (this.#following === undefined) return undefined;
-    const { confidence } = session;
-    const now = this.#options.clock.now();
-    if (confidence.told !== undefined && confidence.toldUntil > now + DOUBT_MS / 2) return confidence.told;
-    const told = this.#tell(session, now + DOUBT_MS);
-    confidence.told = told;
-    confidence.toldUntil = now + DOUBT_MS;
-    told.catch(() => {
-      if (confidence.told === told) confidence.told = undefined; // the next one tries anew
-    });
-    return told;
+    return this.#doubts.announce(session);
   }
 
-  /** @throws SessionGone when there is nobody any more of whom the others could be told */
-  async #tell(session: LiveSession, until: Instant): Promise<void> {
-    const { confidence } = session;
-    confidence.name ??= this.#random(9).toString('base64url');
-    const { name } = confidence;
-    // Whoever changed its rights meanwhile was faster; the caller looks whether it still may.
-    for (let tries = 1; tries <= MOST_LOOKS && !session.ended; tries += 1) {
-      const isTold = await this.#patch(session, (record) => ({
-        ...record,
-        doubts: { ...standing(record.doubts, this.#options.clock.now()), [name]: until },
-      }));
-      // Published is not heard: one whose messages are late would believe the session until it has this one.
-      if (isTold) return this.#options.store.elsewhere?.everybodyHeard();
-    }
-    throw new SessionGone();
-  }
-
-  /** The application was asked: of the requests that were announced here none is left to doubt. */
   withdrawDoubt(session: LiveSession): void {
-    const name = this.#takeDoubt(session);
-    if (name === undefined) return;
-    void this.#patch(session, (record) => withoutDoubt(record, name, this.#options.clock.now()));
+    this.#doubts.withdraw(session);
   }
 
-  /** The name of what was announced here, when nothing of it is under way any more; from now on it counts as not announced. */
-  #takeDoubt({ confidence }: LiveSession): string | undefined {
-    const { name, told, unsafeInFlight } = confidence;
-    if (told === undefined || unsafeInFlight > 0) return undefined;
-    confidence.told = undefined;
-    return name;
-  }
-
-  /**
-   * Whether somebody else has a request on its way that may change whose session the application's is: another process, or this
-   * one for an id that it gave up when another process made the next.
-   */
+  /** Whether an answer may be somebody else's because of a request that left through another process. */
   isDoubtedElsewhere(session: LiveSession): boolean {
-    const { doubts } = session.record;
-    if (doubts === undefined) return false;
-    const now = this.#options.clock.now();
-    return Object.entries(doubts).some(([name, until]) => name !== session.confidence.name && until > now);
+    return this.#doubts.isElsewhere(session);
   }
 
   /**
@@ -468,58 +428,6 @@ export class Sessions {
     this.#held.drop(session);
   }
 
-  /** Changes what is no right: here at once, in the store when its record still has the version that it had here. */
-  #patch(session: LiveSession, change: Successor): Promise<boolean> {
-    if (session.ended) return Promise.resolve(false);
-    const { version } = session.record;
-    session.record = this.#stamped(change(session.record));
-    return this.#write(session, (current) =>
-      current?.version === version && !session.ended
-        ? { write: this.#stamped(change(current)), result: true }
-        : { result: false },
-    );
-  }
-
-  /** @returns whether the store has it; when not, it was asked what it has instead, so that nobody believes what was not written. */
-  #write(
-    session: LiveSession,
-    change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>,
-  ): Promise<boolean> {
-    const written = this.#written(session, change);
-    session.writing = written.then(() => undefined);
-    this.#background(session.writing);
-    return written;
-  }
-
-  async #written(
-    session: LiveSession,
-    change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>,
-  ): Promise<boolean> {
-    try {
-      if (await this.#update(session, change)) return true;
-    } catch (error) {
-      session.stale = this.#following !== undefined;
-      throw error;
-    }
-    if (!session.ended) await this.#following?.ask(session.key);
-    return false;
-  }
-
-  async #update(
-    session: LiveSession,
-    change: (current: SessionRecord | undefined) => Change<SessionRecord, boolean>,
-  ): Promise<boolean> {
-    session.edits += 1;
-    let isWritten = false;
-    try {
-      isWritten = await this.#options.store.update(session.key, change);
-      return isWritten;
-    } finally {
-      session.written += 1;
-      if (!isWritten) session.differs = true;
-    }
-  }
-
   #stamped(record: SessionRecord): SessionRecord {
     return withExpiry(record, this.#options.limits());
   }
@@ -540,16 +448,6 @@ export class Sessions {
   #background(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.#options.onWriteError(error));
   }
-}
-
-/** Doubts that still mean something. */
-function standing(doubts: SessionRecord['doubts'], now: Instant): Readonly<Record<string, Instant>> {
-  return Object.fromEntries(Object.entries(doubts ?? {}).filter(([, until]) => until > now));
-}
-
-function withoutDoubt({ doubts, ...record }: SessionRecord, name: string, now: Instant): SessionRecord {
-  const { [name]: _own, ...others } = standing(doubts, now);
-  return Object.keys(others).length === 0 ? record : { ...record, doubts: others };
 }
 
 function withoutPage(record: SessionRecord): SessionRecord {
