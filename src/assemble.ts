@@ -19,6 +19,7 @@ import { type Log, reasonOf } from './log.ts';
 import { AppQuestions } from './login/app.ts';
 import { KeptForms } from './login/kept-forms.ts';
 import { Rechecks } from './login/recheck.ts';
+import type { KnownPerson } from './people/people.ts';
 import { cookieNameFor } from './session/cookie.ts';
 import type { EndReason, SessionLimits } from './session/limits.ts';
 import type { LiveSession } from './session/live.ts';
@@ -39,7 +40,9 @@ export interface Rules extends Settings {
   readonly site: Site;
   /** @param from the browser that signed in, where one did */
   policy(identity: Identity, from?: ClientFacts): PolicyFor;
-  /** The address that the application knows a person by; `undefined` when it is none. */
+  /** What the administrator's list says of a person. */
+  known(identity: Identity): KnownPerson | undefined;
+  /** The address that the administrator, or else the application, knows a person by; `undefined` when there is none. */
   email(identity: Identity): string | undefined;
   isAdmin(identity: Identity): boolean;
 }
@@ -104,6 +107,8 @@ export function assemble(ingredients: Ingredients): Assembled {
     clock,
     log,
     policy,
+    known: (identity) => rules().known(identity),
+    reach: (channel) => rules().factors.reach[channel],
     email: (identity) => rules().email(identity),
     randomId,
     limits: () => rules().ceremonies,

@@ -136,6 +136,30 @@ program
   });
 
 program
+  .command('people')
+  .description('work on what is known of people')
+  .command('import')
+  .description(
+    'read e-mail addresses and numbers that you vouch for from a CSV file with the columns identity, email, phone',
+  )
+  .argument('<file>', 'UTF-8, with a header line')
+  .option('--apply', 'write them; without it nothing is written', false)
+  .option('--replace', 'forget who is not in the file', false)
+  .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+  .action(async (file: string, options: { apply: boolean; replace: boolean; config: string }) => {
+    try {
+      const { importPeople } = await import('./people-import.ts');
+      const counts = await importPeople({ ...options, file, configPath: options.config, env: process.env });
+      const { added, changed, others, same } = counts;
+      const rest = options.replace ? 'forgotten' : 'not in the file, left as they are';
+      process.stdout.write(`${added} new, ${changed} changed, ${same} the same, ${others} ${rest}\n`);
+      if (!options.apply) process.stderr.write('Nothing was written. Repeat it with --apply to write it.\n');
+    } catch (error) {
+      fail(error);
+    }
+  });
+
+program
   .command('demo')
   .description('run everything on this machine: a stand-in Lucy, a stand-in Authy and the gateway')
   .option('--port <number>', 'port of the gateway', (text) => Number.parseInt(text, 10), 8080)

@@ -6,8 +6,11 @@ import type { LoadedConfig } from './config/load.ts';
 import { adminsOf, policyOf } from './config/people.ts';
 import { revealed } from './config/secret.ts';
 import { buildFactors } from './factors/registry.ts';
+import type { Identity } from './gate/types.ts';
 import type { Log } from './log.ts';
 import { createMailer } from './mail/smtp.ts';
+import { isEmail } from './people/email.ts';
+import type { KnownPerson } from './people/people.ts';
 import { isInside, isPlacedIn, parseNetwork } from './request/client.ts';
 import { ApiClients } from './request/client-credential.ts';
 import { signInPage } from './way.ts';
@@ -21,6 +24,8 @@ export interface RuleNeeds {
   readonly log: Log;
   readonly randomBytes: (count: number) => Buffer;
   readonly mac: (label: string, text: string) => Buffer;
+  /** What the administrator's list says of somebody. */
+  readonly known: (identity: Identity) => KnownPerson | undefined;
 }
 
 export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): Rules {
@@ -86,20 +91,17 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
       loginPage: signInPage(profile, config.gatewayPath),
       contact: config.support.contact,
       defaultCountry: config.branding.country,
-      usesTickets: config.policy.firstEnrolment.needs === 'ticket',
+      usesTickets: config.policy.firstEnrolment.needs !== 'nothing',
       usesProvider: factors.list().some((factor) => factor.provider !== undefined),
     },
     policy: policyOf(config.policy, profile.identify, {
       isFree: (address) => isInside(address, freeNetworks),
       isTrusted: isTrustedPlace,
     }),
-    // Only a name that the application itself gave (I3) is somebody's address; what was typed at the login is not.
-    email: (identity) => (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
+    known: needs.known,
+    // What the administrator vouches for; else only a name that the application itself gave (I3), never what was typed.
+    email: (identity) =>
+      needs.known(identity)?.email ?? (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
     isAdmin: adminsOf(config.admins, profile.identify),
   };
-}
-
-/** One address, as people have them; a name with anything that could end a header or name a second one is none. */
-function isEmail(name: string): boolean {
-  return name.length <= 254 && /^[^\s@<>",;:\\()[\]]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/iu.test(name);
 }

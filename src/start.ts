@@ -6,16 +6,19 @@ import { randomBytes } from 'node:crypto';
 import { assemble, type Rules } from './assemble.ts';
 import type { Clock } from './clock.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
+import type { Identity } from './gate/types.ts';
 import { keySettings } from './key-settings.ts';
 import { type Pair, readPair, watchPair } from './listen/certificate.ts';
 import type { ListenerLimits } from './listen/limits.ts';
 import { Listener, listen } from './listen/listener.ts';
 import { createLog, type Log, reasonOf } from './log.ts';
 import { serveManagement } from './management.ts';
+import { readKnown } from './people/file.ts';
+import type { KnownPeople } from './people/people.ts';
 import { formatProblems, type Problem } from './profiles/problem.ts';
 import { isInside } from './request/client.ts';
 import { rulesFrom } from './rules.ts';
-import { openKeys } from './store/keys.ts';
+import { type Keys, openKeys } from './store/keys.ts';
 import { hasStore, openStore, type StoreNote } from './store/open.ts';
 import type { RedisNote } from './store/redis/open.ts';
 import { type Store, StoreError } from './store/store.ts';
@@ -79,7 +82,23 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     const upstream = await openChecked(loaded, clock, options.withoutUpstream, log);
     cleanUp.push(() => upstream.close());
 
-    const needs = { clock, log, randomBytes, mac: (label: string, text: string) => store.mac(label, text) };
+    const keys = await openKeys(config.secrets.keyFile, { create: false });
+    let known = await knownPeople(config.people.file, keys);
+    const needs = {
+      clock,
+      log,
+      randomBytes,
+      mac: (label: string, text: string) => store.mac(label, text),
+      known: (identity: Identity) => known.get(identity),
+    };
+    const takeKnown = async (): Promise<void> => {
+      try {
+        known = await knownPeople(config.people.file, keys);
+        log.info('people_reloaded', { count: known.size });
+      } catch (error) {
+        log.error('people_reload_refused', { reason: reasonOf(error) }); // what was known before goes on to hold
+      }
+    };
     let current: { readonly loaded: LoadedConfig; readonly rules: Rules } = {
       loaded,
       rules: rulesFrom(loaded, needs),
@@ -139,7 +158,10 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     if (management !== undefined && config.management !== undefined) {
       await openPort(listen(management, config.management.port, config.management.host), config.management);
     }
-    const watcher = watchFile(configPath, clock, () => void reload());
+    const watchers = [
+      watchFile(configPath, clock, () => void reload()),
+      watchFile(config.people.file, clock, () => void takeKnown()),
+    ];
     const { address } = listener;
     log.info('sys_startup', { address, publicUrl: config.publicUrl, profile: loaded.profile.name });
 
@@ -147,11 +169,11 @@ export async function startGateway(options: StartOptions): Promise<Started> {
       address,
       publicUrl: config.publicUrl,
       async reload() {
-        await Promise.all([reload(), certificate?.reload()]);
+        await Promise.all([reload(), certificate?.reload(), takeKnown()]);
       },
       async stop(drainMs) {
         isStopping = true;
-        watcher.close();
+        for (const watcher of watchers) watcher.close();
         assembled.stop();
         log.info('sys_shutdown');
         certificate?.stop();
@@ -164,6 +186,16 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     };
   } catch (error) {
     for (const close of cleanUp.reverse()) await close().catch(() => {});
+    throw error;
+  }
+}
+
+/** @throws StartError `store`, with the sentence of the file */
+async function knownPeople(path: string, keys: Keys): Promise<KnownPeople> {
+  try {
+    return await readKnown(path, keys);
+  } catch (error) {
+    if (error instanceof StoreError) throw new StartError('store', error.message, { cause: error });
     throw error;
   }
 }
@@ -292,7 +324,7 @@ const FIXED = {
 
 function unchangeable(before: LoadedConfig, after: LoadedConfig): string[] {
   const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
-  const blocks = ['listen', 'publicUrl', 'store', 'secrets', 'management'] as const;
+  const blocks = ['listen', 'publicUrl', 'store', 'secrets', 'people', 'management'] as const;
   const { limits, upstream } = before.config;
   return [
     ...blocks.filter((key) => differs(before.config[key], after.config[key])),

@@ -31,7 +31,7 @@ export async function ticketFor(options: TicketOptions) {
     identity,
     ticket: makeTicket(mac, identity, now),
     until: now + firstEnrolment.ticketLife,
-    isNeeded: firstEnrolment.needs === 'ticket',
+    isNeeded: firstEnrolment.needs !== 'nothing',
   };
 }
 

@@ -7,6 +7,7 @@ import type { Draft, UserRecord } from '../store/store.ts';
 import { type CeremonyParts, endingOf, isSynced, personOf } from './accounts.ts';
 import type { Account, Available, Enrolled } from './ceremonies.ts';
 import { mayChange } from './first-method.ts';
+import { knownAddresses } from './known.ts';
 
 export async function accountOf(
   parts: CeremonyParts,
@@ -58,6 +59,7 @@ export async function accountOf(
     available,
     needsProof: may === 'fresh-proof-needed',
     needsTicket: may === 'ticket-needed',
+    known: may === 'ticket-needed' ? await knownAddresses(parts, session) : [],
     ...(mayWait === undefined ? {} : { mayWaitUntil: mayWait }),
     ...(user?.phone === undefined ? {} : { phone: formatPhone(user.phone) }),
     ...(parts.recovery() === undefined || !isAllowed(policy, 'recovery') || enrolments.length === 0

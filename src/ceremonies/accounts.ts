@@ -6,6 +6,7 @@ import type { PolicyFor } from '../gate/policy.ts';
 import { identityOf } from '../gate/session.ts';
 import type { ClientFacts, Enrolment, FactorId, Identity } from '../gate/types.ts';
 import type { Log } from '../log.ts';
+import type { KnownPerson } from '../people/people.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { Store, UserRecord } from '../store/store.ts';
@@ -49,7 +50,11 @@ export interface CeremonyParts {
   readonly policy: (identity: Identity, from?: ClientFacts) => PolicyFor;
   readonly recovery: () => RecoveryCodes | undefined;
   readonly bypass: () => BypassCodes | undefined;
-  /** The address that the application knows the person by, if it is one. */
+  /** What an administrator's list says of the person. */
+  readonly known: (identity: Identity) => KnownPerson | undefined;
+  /** What sends a code to a known address; absent where nothing can. */
+  readonly reach: (channel: 'email' | 'sms') => Factor | undefined;
+  /** The address that an administrator, or else the application, knows the person by. */
   readonly email: (identity: Identity) => string | undefined;
   /** An account name as the profile would normalise it. */
   readonly identify: (name: string) => Identity | undefined;

@@ -59,7 +59,7 @@ export class Administrator implements Administration {
         identity: user.identity,
         factors: user.enrolments.map((enrolment) => enrolment.factor),
         level: policy.level,
-        needsTicket: user.enrolments.length === 0 && policy.first.needs === 'ticket',
+        needsTicket: user.enrolments.length === 0 && policy.first.needs !== 'nothing',
         mayBypass: user.enrolments.length > 0 && this.#bypass(policy) !== undefined,
         sessions: counts.get(user.identity) ?? 0,
         lock: lock.lock,

@@ -93,6 +93,8 @@ export interface Account {
   readonly available: readonly Available[];
   /** Nothing can be set up before a ticket was shown; see {@link Enroller.showTicket}. */
   readonly needsTicket: boolean;
+  /** Where a code can be sent that stands for a ticket; see {@link Enroller.sendToKnown}. */
+  readonly known: readonly KnownAddress[];
   /** The first method is demanded but may be put off until then; see {@link Enroller.postpone}. */
   readonly mayWaitUntil?: Instant;
   /** What is left of the recovery codes; absent when they are off, or nothing is enrolled that they could stand in for. */
@@ -101,6 +103,18 @@ export interface Account {
   readonly draft?: FactorId;
   /** Whether changing factors needs a fresh proof first; the pages then lead to the prompt. */
   readonly needsProof: boolean;
+}
+
+export type KnownChannel = 'email' | 'sms';
+
+/** An address or number that an administrator knows of a person. */
+export interface KnownAddress {
+  readonly channel: KnownChannel;
+  /** The kind of factor that sends there. */
+  readonly factor: FactorId;
+  /** Not whole: `a•••@example.com`, or the last two digits. */
+  readonly shown: string;
+  readonly digits: { readonly min: number; readonly max: number };
 }
 
 export interface Enrolled {
@@ -165,6 +179,9 @@ export interface Enroller {
    * @param typed as typed; at most 100 characters are looked at
    */
   showTicket(session: LiveSession, typed: string): Promise<{ readonly ok: true } | Refusal>;
+  /** Sends a code to an address that an administrator knows; the right one is as good as a ticket, for this session. */
+  sendToKnown(session: LiveSession, channel: KnownChannel): Promise<Sent | Refusal>;
+  proveKnown(session: LiveSession, channel: KnownChannel, answer: unknown): Promise<{ readonly ok: true } | Refusal>;
   /**
    * “Not now”: lets somebody in who owes a first factor, as long as the policy gives them time for it. The session ends with
    * that time. The cookie must be set with `issued.id`.

@@ -10,8 +10,9 @@ import type { LiveSession } from '../session/live.ts';
 import type { Draft, UserRecord } from '../store/store.ts';
 import { accountOf } from './account-view.ts';
 import { type CeremonyParts, emptyUser, ownerOf, personOf, troubleCode } from './accounts.ts';
-import type { Account, Confirmed, DraftView, Enroller, Proved, Sent } from './ceremonies.ts';
+import type { Account, Confirmed, DraftView, Enroller, KnownChannel, Proved, Sent } from './ceremonies.ts';
 import { mayChange, postpone, showTicket } from './first-method.ts';
+import { proveKnown, sendToKnown } from './known.ts';
 import type { Happening } from './notifying.ts';
 import { type Refusal, type RefusalCode, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
@@ -228,6 +229,14 @@ export class FactorEnroller implements Enroller {
 
   async showTicket(session: LiveSession, typed: string): Promise<Done | Refusal> {
     return showTicket(this.#parts, session, typed.slice(0, LONGEST_INPUT));
+  }
+
+  async sendToKnown(session: LiveSession, channel: KnownChannel): Promise<Sent | Refusal> {
+    return sendToKnown(this.#parts, session, channel);
+  }
+
+  async proveKnown(session: LiveSession, channel: KnownChannel, answer: unknown): Promise<Done | Refusal> {
+    return proveKnown(this.#parts, session, channel, answer);
   }
 
   async postpone(session: LiveSession): Promise<Proved | Refusal> {

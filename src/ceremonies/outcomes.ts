@@ -60,6 +60,7 @@ export type RefusalCode =
   | 'name-invalid'
   | 'ticket-needed'
   | 'ticket-wrong'
+  | 'known-address-off' // nobody is known there, or it is not needed
   | 'grace-over'
   // administration
   | 'not-an-administrator'

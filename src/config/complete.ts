@@ -25,6 +25,7 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
     },
     upstream: upstreamOf(parsed.upstream, files.ca),
     store: storeOf(parsed.store, files, folder),
+    people: { file: resolve(folder, parsed.people.file) },
     secrets: { keyFile: resolve(folder, parsed.secrets.keyFile) },
     factors: completeFactors(parsed.factors, aroundOf(parsed, files)),
     policy: policyOf(parsed.policy),

@@ -63,7 +63,7 @@ export function crossCheck(config: ParsedConfig): readonly Remark[] {
   for (const key of ['withoutTicketFrom', 'withoutTicketUntil'] as const) {
     const isGiven = key === 'withoutTicketFrom' ? firstEnrolment[key].length > 0 : firstEnrolment[key] !== undefined;
     if (isGiven && firstEnrolment.needs === 'nothing') {
-      remarks.push(error(['policy', 'firstEnrolment', key], 'needs policy.firstEnrolment.needs: ticket'));
+      remarks.push(error(['policy', 'firstEnrolment', key], 'needs policy.firstEnrolment.needs: ticket, or known'));
     }
   }
   for (const [i, network] of firstEnrolment.withoutTicketFrom.entries()) {

@@ -8,10 +8,10 @@ import { LATER } from './later.ts';
 
 const firstEnrolment = z.strictObject({
   needs: z
-    .enum(['nothing', 'ticket'])
+    .enum(['nothing', 'ticket', 'known'])
     .default('nothing')
     .describe(
-      'nothing: whoever knows the password. ticket: only with a ticket of an administrator, so that a stolen password is not enough.',
+      'nothing: whoever knows the password. ticket: only with a ticket of an administrator, so that a stolen password is not enough. known: with a ticket, or a code to the address or number in the list that lucy-2fa people import read.',
     ),
   ticketLife: duration('5m', '30d', '24h').describe('How long a ticket is good.'),
   withoutTicketFrom: z

@@ -267,6 +267,14 @@ export const configSchema = z.strictObject({
     )
     .default([])
     .describe('API clients: programs that a route of class service lets in without a second factor.'),
+  people: z
+    .strictObject({
+      file: path
+        .default('./data/people.sealed')
+        .describe('What is known of people, sealed with the keys; written by lucy-2fa people import.'),
+    })
+    .prefault({})
+    .describe('E-mail addresses and numbers that you vouch for; see policy.firstEnrolment.'),
   admins: z
     .array(z.string().min(1))
     .default([])

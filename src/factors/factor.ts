@@ -15,7 +15,8 @@ export interface Person {
   readonly email?: string;
 }
 
-export type Purpose = 'login' | 'step-up' | 'enrol';
+/** `first-method`: to show whose account it is, before anything is set up. */
+export type Purpose = 'login' | 'step-up' | 'enrol' | 'first-method';
 
 /**
  * What an answer looks like: digits that a person reads somewhere, a code on paper, one that an administrator told, or what a

@@ -50,6 +50,11 @@ export interface Factors {
   readonly recovery?: RecoveryCodes;
   /** Codes of an administrator, if they are on; in no list either. */
   readonly bypass?: BypassCodes;
+  /**
+   * What sends codes to an address that the administrator knows. Mail does wherever there is a mail server, also when it is no
+   * factor.
+   */
+  readonly reach: { readonly email?: Factor; readonly sms?: Factor };
   /** Ends all connections to providers; calls under way are waited for, within their time limit. */
   close(): Promise<void>;
 }
@@ -61,7 +66,8 @@ export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Fact
   const verify = options.verify === undefined ? undefined : createVerify(options.verify, needs);
   const sms = options.sms === undefined ? undefined : createSms(options.sms, needs);
   const { mailer } = needs;
-  const email = options.email?.codes !== true || mailer === undefined ? undefined : createEmail({ ...needs, mailer });
+  const mail = options.email === undefined || mailer === undefined ? undefined : createEmail({ ...needs, mailer });
+  const email = options.email?.codes === true ? mail : undefined;
   const passkey = options.passkey === undefined ? undefined : createPasskey(options.passkey, needs);
   const factors: readonly Factor[] = [passkey, totp, authy, verify, sms, email].filter(
     (factor) => factor !== undefined,
@@ -71,6 +77,7 @@ export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Fact
   return {
     ...recovery,
     ...bypass,
+    reach: { ...(mail === undefined ? {} : { email: mail }), ...(sms === undefined ? {} : { sms }) },
     get: (id) => factors.find((factor) => factor.id === id),
     list: () => factors,
     async close() {

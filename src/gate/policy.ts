@@ -16,10 +16,13 @@ export interface PolicyFor {
   readonly browserMs?: number;
 }
 
-/** Who may set up the first method of an account: whoever knows the password, or only who was given a ticket (T6). */
+/**
+ * Who may set up the first method of an account (T6): whoever knows the password; only who was given a ticket; or who was given
+ * one, or gets a code at an address that the administrator knows.
+ */
 export interface FirstRule {
-  readonly needs: 'nothing' | 'ticket';
-  /** Where and until when no ticket is needed all the same; both must hold. Absent: never. */
+  readonly needs: 'nothing' | 'ticket' | 'known';
+  /** Where and until when neither is needed all the same; both must hold. Absent: never. */
   readonly free?: { readonly here: boolean; readonly until?: Instant };
 }
 
@@ -80,7 +83,7 @@ export function mayKeepOnly(policy: Pick<PolicyFor, 'level' | 'factors'>, left: 
 export interface Changing {
   readonly hasFactor: boolean;
   readonly provedFreshly: boolean;
-  /** Somebody in this very session showed a ticket for this account that is still good. */
+  /** Somebody in this very session showed a ticket for this account that is still good, or what stands for one. */
   readonly hasTicket: boolean;
 }
 
@@ -98,6 +101,11 @@ export function mayChangeFactors(
   if (provedFreshly) return 'yes';
   if (hasFactor) return 'fresh-proof-needed';
   return hasTicket || !needsTicket(first, now) ? 'yes' : 'ticket-needed';
+}
+
+/** Whether a code to an address that the administrator knows stands for a ticket. */
+export function vouchesByAddress({ first }: Pick<PolicyFor, 'first'>): boolean {
+  return first.needs === 'known';
 }
 
 function needsTicket({ free, needs }: FirstRule, now: Instant): boolean {

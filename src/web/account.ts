@@ -6,6 +6,7 @@ import { eventViews, sessionViews } from './activity.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { graceView } from './grace.ts';
+import { knownLinks } from './known.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
@@ -55,6 +56,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
           : { name: WORDS[account.draft].name, path: screen.path(`/enrol/${account.draft}/confirm`) },
       needsProof: account.needsProof,
       needsTicket: account.needsTicket,
+      known: knownLinks(screen, account.known),
       grace: graceView(account.mayWaitUntil, screen.now),
       phone: phoneView(account, notice, screen),
       recovery: recoveryView(account),

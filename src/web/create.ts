@@ -16,6 +16,7 @@ import { enrolPages } from './enrol.ts';
 import { ClientGone } from './form.ts';
 import { gracePages } from './grace.ts';
 import { pageHeaders } from './headers.ts';
+import { knownPages } from './known.ts';
 import { logoutPages } from './logout.ts';
 import { newsPages } from './news.ts';
 import type { WebOptions } from './options.ts';
@@ -54,6 +55,7 @@ export function createWeb(options: WebOptions): Web {
     accountPages,
     gracePages,
     ticketPages,
+    knownPages,
     enrolPages,
     removePages,
     recoveryPages,

@@ -214,6 +214,10 @@ export const REFUSALS = {
     'This ticket is not valid. Check it, or ask your administrator for a new one',
     'A ticket is for one account and works once.',
   ]),
+  'known-address-off': row(409, 'info', 'form', () => [
+    'No code can be sent there.',
+    'Ask your administrator for a ticket.',
+  ]),
   'grace-over': row(403, 'info', 'form', () => [
     'The time in which this could wait is over.',
     'Set up a method to go on.',

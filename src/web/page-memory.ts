@@ -26,6 +26,7 @@ const notice = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('sent') }),
   z.object({ kind: z.literal('phone-saved') }),
   z.object({ kind: z.literal('ticket-accepted') }),
+  z.object({ kind: z.literal('known-proved') }),
   z.object({ kind: z.literal('factor-demanded') }),
   z.object({ kind: z.literal('factor-removed'), factor }),
   z.object({ kind: z.literal('draft-discarded'), factor }),

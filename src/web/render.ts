@@ -10,6 +10,7 @@ const NAMES = [
   'push',
   'message',
   'account',
+  'known',
   'enrol',
   'enrol-confirm',
   'enrol-done',

@@ -2,7 +2,7 @@
  * The catalogue: words and sentences that more than one page needs or that depend on data. What stands on one page only
  * stands in its template; refusals are in outcomes.ts and pages.ts. Texts are plain: templates escape them.
  */
-import type { Enrolled, Happening, Way } from '../ceremonies/ceremonies.ts';
+import type { Enrolled, Happening, KnownAddress, Way } from '../ceremonies/ceremonies.ts';
 import type { RefusalCode } from '../ceremonies/outcomes.ts';
 import type { Channel, Disclosure } from '../factors/factor.ts';
 import type { FactorId } from '../gate/types.ts';
@@ -29,6 +29,7 @@ export const TITLES = {
   logout: 'Sign out',
   keyRemove: 'Remove the 2FA key',
   ticket: 'Ticket',
+  known: 'Show that it is your account',
   bypass: 'Code for one sign-in',
   done: 'Two-factor authentication is on',
   recovery: 'Make new recovery codes',
@@ -105,6 +106,11 @@ export function dispatchText({ channel, toApp, ending }: Omit<Dispatch, 'for'>):
   }
 }
 
+/** Names an address that the administrator knows, as a way to show whose account it is. */
+export function knownText({ channel, shown }: Pick<KnownAddress, 'channel' | 'shown'>): string {
+  return channel === 'email' ? `A code by e-mail to ${shown}` : `A code by text to your number ending ${shown}`;
+}
+
 export function disclosureText({ what }: Disclosure): string {
   switch (what) {
     case 'email':
@@ -167,6 +173,8 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
       return ['The page that you asked for needs two-factor authentication. Set up a method, then sign in again.'];
     case 'ticket-accepted':
       return ['Your ticket was accepted. Set up a method now: the ticket is for this sign-in.'];
+    case 'known-proved':
+      return ['Thank you, this is your account. Set up a method now: the code was for this sign-in.'];
     case 'draft-discarded':
       return [`Setting up ${WORDS[notice.factor].noun} was cancelled. Nothing was changed.`];
     case 'recovery-used':

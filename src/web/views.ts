@@ -135,6 +135,8 @@ export interface AccountView {
   readonly draft: { readonly name: string; readonly path: string } | false;
   readonly needsProof: boolean;
   readonly needsTicket: boolean;
+  /** Where a code can be sent that stands for a ticket. */
+  readonly known: readonly LinkView[];
   readonly grace: GraceView | false;
   readonly phone: PhoneView | false;
   readonly recovery: { readonly left: number; readonly made: ShownTime | false } | false;
@@ -157,6 +159,14 @@ export interface PhoneView {
   readonly ending: string;
   /** The whole number, once, right after it was saved. */
   readonly saved: string;
+}
+
+export interface KnownView extends CodeFormView {
+  readonly heading: string;
+  readonly way: string;
+  /** Not the whole address or number. */
+  readonly shown: string;
+  readonly others: readonly LinkView[];
 }
 
 export interface EnrolView {
@@ -308,6 +318,7 @@ export interface Views {
   resume: ResumeView;
   message: MessageView;
   account: AccountView;
+  known: KnownView;
   enrol: EnrolView;
   'enrol-confirm': EnrolConfirmView;
   'enrol-done': EnrolDoneView;

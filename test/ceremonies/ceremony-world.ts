@@ -23,6 +23,7 @@ import {
   type ReturnPath,
 } from '../../src/gate/types.ts';
 import { silentLog } from '../../src/log.ts';
+import type { KnownPerson } from '../../src/people/people.ts';
 import type { EndReason } from '../../src/session/limits.ts';
 import type { LiveSession } from '../../src/session/live.ts';
 import { Sessions } from '../../src/session/sessions.ts';
@@ -74,6 +75,9 @@ export class CeremonyWorld {
     draftMs: 900_000,
     ticketMs: 86_400_000,
   };
+  /** What the administrator's list says. */
+  readonly known = new Map<Identity, KnownPerson>();
+  reach: Factors['reach'] = {};
   /** Runs before a factor is asked, in the gap between the look and the write. */
   inTheGap: () => Promise<void> = async () => undefined;
   /** Replaces what a factor says. */
@@ -134,7 +138,9 @@ export class CeremonyWorld {
         if (bypass === undefined || this.off.has('bypass')) return undefined;
         return { ...bypass, verify: this.#watchedVerify(bypass) };
       },
-      email: (identity) => identity,
+      known: (identity) => this.known.get(identity),
+      reach: (channel) => this.reach[channel],
+      email: (identity) => this.known.get(identity)?.email ?? identity,
       policy: (): PolicyFor => ({ level: this.level, first: { needs: 'nothing' }, ...this.policy }),
       identify: (name) => (name.trim() === '' ? undefined : (name.trim().toLowerCase() as Identity)),
       isAdmin: (identity) => identity === ADMIN,

@@ -5,6 +5,7 @@ import { type Assembled, assemble, type Rules } from '../../src/assemble.ts';
 import { demandsOf } from '../../src/config/demands.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import { type StandInLucy, type StandInLucyOptions, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
+import type { Mailer } from '../../src/factors/factor.ts';
 import { buildFactors, type FactorsOptions } from '../../src/factors/registry.ts';
 import type { PolicyFor } from '../../src/gate/policy.ts';
 import type { ClientFacts, Enrolment, Identity, PolicyLevel } from '../../src/gate/types.ts';
@@ -12,6 +13,7 @@ import type { Pair } from '../../src/listen/certificate.ts';
 import type { ListenerLimits } from '../../src/listen/limits.ts';
 import { Listener } from '../../src/listen/listener.ts';
 import { createLog } from '../../src/log.ts';
+import type { KnownPerson } from '../../src/people/people.ts';
 import { loadProfile } from '../../src/profiles/load.ts';
 import { Source } from '../../src/profiles/source.ts';
 import { isInside, isPlacedIn, parseNetwork } from '../../src/request/client.ts';
@@ -34,6 +36,9 @@ export interface HarnessOptions {
   readonly policy?: (identity: Identity, from?: ClientFacts) => Partial<PolicyFor>;
   /** Factors beside TOTP and Authy, or other options for these. */
   readonly factors?: FactorsOptions;
+  /** What the administrator's list says. */
+  readonly known?: Readonly<Record<string, KnownPerson>>;
+  readonly mailer?: Mailer;
   readonly trustedProxies?: readonly string[];
   readonly trustedNetworks?: readonly string[];
   readonly apiClients?: readonly ApiClient[];
@@ -130,6 +135,7 @@ export class Harness {
         randomBytes,
         mac: (label, text) => store.mac(label, text),
         site: { service: 'Lucy', publicUrl: new URL(options.publicUrl ?? 'http://localhost') },
+        ...(options.mailer === undefined ? {} : { mailer: options.mailer }),
       },
     );
     const demands = demandsOf({ routes: [], stepUp: [], ...options.demands });
@@ -184,7 +190,8 @@ export class Harness {
         isTrustedNetwork: from !== undefined && isTrustedPlace(from.address),
         ...options.policy?.(identity, from),
       }),
-      email: (identity: Identity) => identity,
+      known: (identity) => options.known?.[identity],
+      email: (identity: Identity) => options.known?.[identity]?.email ?? identity,
       isAdmin: (identity: Identity) => identity === 'admin@example.com',
     });
     const over = (store: Store): Assembled =>

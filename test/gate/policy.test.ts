@@ -111,6 +111,8 @@ describe('who may change factors (T6)', () => {
     ['a ticket from now on', ticketBut(true, NOW), false, 'ticket-needed'],
     ['a ticket, a little later', ticketBut(true, NOW + 1), false, 'yes'],
     ['a ticket a little later, but this is elsewhere', ticketBut(false, NOW + 1), false, 'ticket-needed'],
+    ['a known address or a ticket, and neither was shown', { needs: 'known' }, false, 'ticket-needed'],
+    ['a known address or a ticket, and one was shown', { needs: 'known' }, true, 'yes'],
     ['a ticket from now on, and there is one', ticketBut(false, NOW), true, 'yes'],
   ] as const)('without a factor: %s (attack 53)', (_name, first, hasTicket, expected) => {
     expect(mayChangeFactors({ first }, { hasFactor: false, hasTicket, provedFreshly: false }, NOW)).toBe(expected);

@@ -9,6 +9,7 @@ import type {
   DraftView,
   Enrolled,
   Enroller,
+  KnownAddress,
   News,
   Occasion,
   Prover,
@@ -34,7 +35,7 @@ const DIGITS = (factor: FactorId) => (factor === 'authy' ? { min: 6, max: 10 } :
 const ANSWERS: Partial<Record<FactorId, AnswerKind>> = { recovery: 'recovery-code', bypass: 'bypass-code' };
 const PUSH: readonly Channel[] = ['push'];
 
-type Sending = { readonly what: 'prompt' | 'draft'; readonly channel: Channel; readonly insist: boolean };
+type Sending = { readonly what: 'prompt' | 'draft' | 'known'; readonly channel: Channel; readonly insist: boolean };
 
 export class CeremoniesDouble implements Ceremonies {
   readonly sent: Sending[] = [];
@@ -46,6 +47,7 @@ export class CeremoniesDouble implements Ceremonies {
   level: PolicyLevel = 'optional';
   mayWaitUntil: Instant | undefined;
   needsTicket = false;
+  known: KnownAddress[] = [];
   draftOf: FactorId | undefined;
   /** Requests in the Authy app are on. */
   hasPush = false;
@@ -207,6 +209,7 @@ export class CeremoniesDouble implements Ceremonies {
       ...(this.draftOf === undefined ? {} : { draft: this.draftOf }),
       needsProof: this.#needsProof(session),
       needsTicket: this.needsTicket,
+      known: this.needsTicket ? this.known : [],
       ...(this.mayWaitUntil === undefined ? {} : { mayWaitUntil: this.mayWaitUntil }),
       ...(this.recovery === undefined ? {} : { recovery: this.recovery }),
     }),
@@ -284,6 +287,18 @@ export class CeremoniesDouble implements Ceremonies {
       const refused = this.#refused();
       if (refused !== undefined) return refused;
       if (typed !== RIGHT_TICKET) return refusal('ticket-wrong');
+      this.needsTicket = false;
+      return { ok: true };
+    },
+    sendToKnown: async (_session, channel) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      this.sent.push({ what: 'known', channel, insist: false });
+      return { ok: true, channel, nextAt: this.#clock.now() + 30_000 };
+    },
+    proveKnown: async (_session, channel, code) => {
+      const refused = this.#refused() ?? this.#codeProblem(code, channel);
+      if (refused !== undefined) return refused;
       this.needsTicket = false;
       return { ok: true };
     },

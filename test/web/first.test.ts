@@ -1,7 +1,7 @@
 /** Before the first method: the field for a ticket, the button “Not now”, and the page that tells a ticket. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../src/gate/types.ts';
-import { RIGHT_BYPASS, RIGHT_TICKET } from './ceremonies-double.ts';
+import { RIGHT_BYPASS, RIGHT_CODE, RIGHT_TICKET } from './ceremonies-double.ts';
 import { ALICE, World } from './world.ts';
 
 let world: World;
@@ -72,6 +72,48 @@ describe('a ticket', () => {
     expect(JSON.stringify([world.logged, admin.session?.record])).not.toContain(RIGHT_TICKET);
     world.site = { ...world.site, usesTickets: false };
     expect((await admin.get('/admin')).text).not.toContain('Ticket for a first method');
+  });
+});
+
+describe('an address that the administrator knows', () => {
+  const shown = 'a•••@mail.example';
+  beforeEach(() => {
+    world.ceremonies.needsTicket = true;
+    world.ceremonies.known = [
+      { channel: 'email', factor: 'email', shown, digits: { min: 6, max: 6 } },
+      { channel: 'sms', factor: 'sms', shown: '67', digits: { min: 6, max: 6 } },
+    ];
+  });
+
+  it('is offered beside the ticket, sends on request alone, and leads on with the right code', async () => {
+    const person = await world.person('enrol');
+    expect((await person.get('/account')).text).toContain(`A code by e-mail to ${shown}`);
+    const page = await person.get('/account/known?way=email');
+    expect(page.text).toContain('E-mail me a code');
+    expect(page.text).not.toContain('name="code"');
+    expect(page.text).toContain('A code by text to your number ending 67');
+    expect(world.ceremonies.sent).toEqual([]);
+    await person.post('/account/known/send', { way: 'email', channel: 'email' });
+    expect(world.ceremonies.sent).toEqual([{ what: 'known', channel: 'email', insist: false }]);
+    expect((await person.get('/account/known?way=email')).text).toContain('name="code"');
+    const wrong = await person.post('/account/known', { way: 'email', code: '111111' });
+    expect([wrong.status, wrong.text]).toEqual([422, expect.stringContaining('The security code is not correct.')]);
+    const right = await person.post('/account/known', { way: 'email', code: RIGHT_CODE });
+    expect([right.status, right.headers.location]).toEqual([303, '/_2fa/account']);
+    expect((await person.get('/account')).text).toContain('this is your account');
+  });
+
+  it('is nothing for a login that owes its factor, and leads to the account where nobody is known', async () => {
+    const pending = await world.person('challenge');
+    const sent = await pending.post('/account/known/send', { way: 'email', channel: 'email' });
+    expect(sent.headers.location).toBe('/_2fa/challenge');
+    world.ceremonies.known = [];
+    const person = await world.person('enrol');
+    expect((await person.get('/account/known')).headers.location).toBe('/_2fa/account');
+    expect((await person.post('/account/known', { way: 'email', code: RIGHT_CODE })).headers.location).toBe(
+      '/_2fa/account',
+    );
+    expect(world.ceremonies.sent).toEqual([]);
   });
 });
 

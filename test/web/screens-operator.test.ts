@@ -62,4 +62,22 @@ describe.skipIf(whySkipChromium() !== undefined)('screens for who lost everythin
     await page.getByRole('alert').waitFor();
     await look('operator-bypass-wrong');
   });
+
+  it('a code to the address that the administrator knows', async () => {
+    world.ceremonies.enrolled = [];
+    world.ceremonies.needsTicket = true;
+    const digits = { min: 6, max: 6 };
+    world.ceremonies.known = [
+      { channel: 'email', factor: 'email', shown: 'a•••@mail.example', digits },
+      { channel: 'sms', factor: 'sms', shown: '67', digits },
+    ];
+    await become(await world.person('enrol'));
+    await open('/account');
+    await look('operator-known-account');
+    await page.getByRole('link', { name: 'A code by e-mail to' }).click();
+    await look('operator-known');
+    await page.getByRole('button', { name: 'E-mail me a code' }).click();
+    await page.getByLabel('Security code').waitFor();
+    await look('operator-known-sent');
+  });
 });

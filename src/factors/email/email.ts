@@ -4,7 +4,18 @@
  * reads the mail can often reset the password too (NIST SP 800-63B 3.1.3.1), so it is off by default and offered last.
  */
 import type { Enrolment, Json } from '../../gate/types.ts';
-import type { Asked, Begun, Channel, Disclosure, Factor, Mailer, Person, Sending, Verification } from '../factor.ts';
+import type {
+  Asked,
+  Begun,
+  Channel,
+  Disclosure,
+  Factor,
+  Mailer,
+  Person,
+  Purpose,
+  Sending,
+  Verification,
+} from '../factor.ts';
 import { issue, judge } from '../issued.ts';
 
 export interface EmailNeeds {
@@ -54,14 +65,19 @@ export function createEmail({ mac, mailer, site }: EmailNeeds): Factor {
   };
 }
 
+const PURPOSES: Readonly<Record<Purpose, string>> = {
+  login: 'sign in',
+  'step-up': 'change your account',
+  enrol: 'set up codes by e-mail',
+  'first-method': 'set up two-factor authentication',
+};
+
 /** The code is in the text alone: a subject is shown on locked screens. */
 function message(
   service: string,
   code: string,
   { purpose }: Asked,
 ): { readonly subject: string; readonly text: string } {
-  const what =
-    purpose === 'enrol' ? 'set up codes by e-mail' : purpose === 'step-up' ? 'change your account' : 'sign in';
   return {
     subject: `${service}: your security code`,
     text: [
@@ -70,7 +86,7 @@ function message(
       'It works once, within five minutes, in the browser in which it was asked for.',
       'Give it to nobody: nobody from support will ever ask for it.',
       '',
-      `If you did not try to ${what}, somebody knows your password. Change it now.`,
+      `If you did not try to ${PURPOSES[purpose]}, somebody knows your password. Change it now.`,
       '',
     ].join('\n'),
   };
