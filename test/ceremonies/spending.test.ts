@@ -53,6 +53,27 @@ describe('what all people together may spend', () => {
     expect([await german(), await swiss()]).toEqual(['sent', 'send-paused']);
   });
 
+  it('one person has one budget, whatever the number and the way', async () => {
+    limit({}, 2);
+    await person(1, '+41791234561');
+    const identity = 'person1@example.com' as Identity;
+    const data = { e164: '+41781234567', country: 'CH', phoneEnding: '67' };
+    await w.enrol(identity, { id: 'second', factor: 'sms', data, createdAt: 0 });
+    const user = await w.store.users.get(identity);
+    expect(user?.enrolments).toHaveLength(2);
+    const send = async (id: string): Promise<string> => {
+      const sent = await w.prover.send(await w.login(identity), id, 'sms', true);
+      return sent.ok ? 'sent' : sent.code;
+    };
+    const way = user?.enrolments[0]?.id ?? '';
+    expect([await send(way), await send(way), await send(way)]).toEqual(['sent', 'sent', 'send-paused']);
+    await w.store.users.update(identity, (current) => ({
+      write: current === undefined ? null : { ...current, enrolments: current.enrolments.slice(1) },
+      result: undefined,
+    }));
+    expect(await send('second')).toBe('send-paused');
+  });
+
   it('one number has one budget, whoever it belongs to', async () => {
     limit({}, 1);
     const [one, two] = [await person(1, '+41791234567'), await person(2, '+41791234567')];
