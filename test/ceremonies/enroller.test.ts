@@ -100,6 +100,16 @@ describe('a draft belongs to the session that began it', () => {
     expect([session.ended, other.ended, bob.ended]).toEqual([true, true, false]);
     expect(w.ended).toHaveLength(2);
   });
+
+  it('its secret is shown to nobody once it is confirmed, or cancelled (attack 57)', async () => {
+    const session = await w.login(ALICE, 'pass');
+    await w.enroller.begin(session, 'totp');
+    await w.enroller.discard(session);
+    expect([await w.enroller.draft(session), (await w.user(ALICE))?.draft]).toEqual([undefined, undefined]);
+    await w.enroller.begin(session, 'totp');
+    await w.enroller.confirm(session, w.totp(await draftSecret(session)));
+    expect([await w.enroller.draft(session), (await w.user(ALICE))?.draft]).toEqual([undefined, undefined]);
+  });
 });
 
 describe('with a factor in place only a fresh proof changes anything', () => {
