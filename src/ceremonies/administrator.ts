@@ -2,12 +2,13 @@
 
 import { isAllowed, type PolicyFor } from '../gate/policy.ts';
 import { identityOf, provedWithin } from '../gate/session.ts';
-import type { Identity } from '../gate/types.ts';
+import type { FactorId, Identity } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, ownerOf } from './accounts.ts';
 import { voidEarlier } from './bypass.ts';
 import type { Administration, UserRow } from './ceremonies.ts';
+import { dependantsOn } from './leaving.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
 import { withoutCodes } from './recovery.ts';
@@ -67,6 +68,16 @@ export class Administrator implements Administration {
       });
     }
     return { ok: true, rows, total: found.length };
+  }
+
+  async dependants(
+    session: LiveSession,
+    factor: FactorId,
+    search: string,
+    page: number,
+  ): ReturnType<Administration['dependants']> {
+    if (!this.isAdministrator(session)) return refusal('not-an-administrator');
+    return dependantsOn(this.#parts, factor, search, page);
   }
 
   async reset(session: LiveSession, name: string, reason: string): Promise<Done | Refusal> {

@@ -231,6 +231,14 @@ export interface UserRow {
   readonly pausedUntil?: Instant;
 }
 
+/** People who have one factor and no other. */
+export interface Dependants {
+  readonly ok: true;
+  readonly rows: readonly { readonly identity: Identity; readonly lastUsedAt?: Instant }[];
+  readonly total: number;
+  readonly pageSize: number;
+}
+
 /** Each call checks by itself that the session is an administrator's, verified by a factor; changes need a fresh proof. */
 export interface Administration {
   isAdministrator(session: LiveSession): boolean;
@@ -239,6 +247,8 @@ export interface Administration {
     search: string,
     page: number,
   ): Promise<{ readonly ok: true; readonly rows: readonly UserRow[]; readonly total: number } | Refusal>;
+  /** Who has this factor and nothing else. @param page from 1 on */
+  dependants(session: LiveSession, factor: FactorId, search: string, page: number): Promise<Dependants | Refusal>;
   /** Removes all factors of an identity and ends its sessions. */
   reset(session: LiveSession, identity: string, reason: string): Promise<{ readonly ok: true } | Refusal>;
   /** A ticket for an account without a factor, also one that nobody signed in to yet. It is told once and kept nowhere. */

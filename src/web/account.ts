@@ -3,17 +3,19 @@ import type { Account } from '../ceremonies/ceremonies.ts';
 import { countries } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
 import { eventViews, sessionViews } from './activity.ts';
+import { availableView } from './available.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { graceView } from './grace.ts';
 import { knownLinks } from './known.ts';
+import { moveOf } from './moving.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { disclosureText, enrolledText, keptText, LEVELS, noticeText, TITLES } from './texts.ts';
+import { enrolledText, keptText, LEVELS, noticeText, TITLES } from './texts.ts';
 import { dayOf, timeOf } from './times.ts';
-import type { AccountView, AvailableView, EnrolledView, PhoneView } from './views.ts';
+import type { AccountView, EnrolledView, PhoneView } from './views.ts';
 import { WORDS } from './words/words.ts';
 
 /** Longest number that goes back into the field after an error; ceremonies look at no more either. */
@@ -58,6 +60,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       needsTicket: account.needsTicket,
       known: knownLinks(screen, account.known),
       grace: graceView(account.mayWaitUntil, screen.now),
+      moving: moveOf(account)?.next ?? '',
       phone: phoneView(account, notice, screen),
       recovery: recoveryView(account),
       sessions: await sessionViews(session, screen),
@@ -113,19 +116,6 @@ function enrolledView(one: Account['enrolled'][number], screen: Screen): Enrolle
     lastUsed: one.lastUsedAt === undefined ? false : timeOf(one.lastUsedAt, screen.now),
     removePath: screen.path(`/remove/${encodeURIComponent(one.id)}`),
     mayRemove: one.mayRemove,
-  };
-}
-
-function availableView(one: Account['available'][number]): AvailableView {
-  const { name, addHint, addButton, needsScript = '' } = WORDS[one.factor];
-  return {
-    factor: one.factor,
-    name,
-    hint: addHint,
-    button: addButton,
-    needsScript,
-    provider: one.provider ?? '',
-    discloses: one.discloses.map(disclosureText),
   };
 }
 

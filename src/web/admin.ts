@@ -1,12 +1,13 @@
 /** The administrator's page: the 2FA key, write-only, and the list of users. What happens to users: admin-users.ts. */
 import type { UserRow } from '../ceremonies/ceremonies.ts';
 import { messageOf } from './account.ts';
+import { movingSummary } from './admin-moving.ts';
 import { administrator, needsProof } from './administrator.ts';
 import type { OwnContext } from './context.ts';
 import type { Form } from './form.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { backTo } from './person.ts';
-import { queryValue, type Routes } from './routes.ts';
+import { numberOf, queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
 import { KEY_REFUSALS, LEVELS, TITLES } from './texts.ts';
 import { timeOf } from './times.ts';
@@ -91,6 +92,7 @@ async function showAdmin(ctx: OwnContext, screen: Screen): Promise<void> {
       notice: messageOf(notice),
       key: keyView(screen),
       needsProof: await needsProof(session, screen),
+      moving: await movingSummary(session, screen),
       search,
       users: found.rows.map((row) => userView(row, screen)),
       total: found.total,
@@ -127,11 +129,6 @@ function userView(row: UserRow, screen: Screen): UserView {
     canUnlock: row.lock !== 'none',
     canEnd: row.sessions > 0,
   };
-}
-
-/** A number from 1 on, or `undefined`. */
-function numberOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^[1-9]\d{0,5}$/.test(text) ? Number(text) : undefined;
 }
 
 function pagePath(screen: Screen, search: string, page: number, size: number): string {

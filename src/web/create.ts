@@ -8,6 +8,7 @@ import { StoreError } from '../store/store.ts';
 import { accountPages } from './account.ts';
 import { activityPages } from './activity.ts';
 import { adminPages } from './admin.ts';
+import { adminMovingPages } from './admin-moving.ts';
 import { userPages } from './admin-users.ts';
 import { type Assets, loadAssets } from './assets.ts';
 import { challengePages } from './challenge.ts';
@@ -18,6 +19,7 @@ import { gracePages } from './grace.ts';
 import { pageHeaders } from './headers.ts';
 import { knownPages } from './known.ts';
 import { logoutPages } from './logout.ts';
+import { movingPages } from './moving.ts';
 import { newsPages } from './news.ts';
 import type { WebOptions } from './options.ts';
 import { pageMemory } from './page-memory.ts';
@@ -58,10 +60,12 @@ export function createWeb(options: WebOptions): Web {
     knownPages,
     enrolPages,
     removePages,
+    movingPages,
     recoveryPages,
     activityPages,
     adminPages,
     userPages,
+    adminMovingPages,
     logoutPages,
   ]) {
     add(routes, screen);

@@ -83,3 +83,8 @@ export function queryValue(ctx: OwnContext, name: string): string | undefined {
   const value = ctx.query[name];
   return typeof value === 'string' ? value : undefined;
 }
+
+/** A number from 1 on, as a page of a list has it, or `undefined`. */
+export function numberOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^[1-9]\d{0,5}$/.test(text) ? Number(text) : undefined;
+}

@@ -26,6 +26,8 @@ export const TITLES = {
   news: 'Since you were last here',
   account: 'Two-factor authentication',
   admin: 'Administration',
+  adminMoving: 'Who still has only Authy',
+  moving: 'Move away from Authy',
   logout: 'Sign out',
   keyRemove: 'Remove the 2FA key',
   ticket: 'Ticket',

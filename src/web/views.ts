@@ -138,11 +138,23 @@ export interface AccountView {
   /** Where a code can be sent that stands for a ticket. */
   readonly known: readonly LinkView[];
   readonly grace: GraceView | false;
+  /** What is left to do to be rid of Authy, or empty. */
+  readonly moving: '' | 'add' | 'remove';
   readonly phone: PhoneView | false;
   readonly recovery: { readonly left: number; readonly made: ShownTime | false } | false;
   readonly sessions: readonly SessionView[];
   readonly events: readonly EventView[];
   readonly isAdministrator: boolean;
+}
+
+export interface MovingView {
+  /** Methods that stay; empty where none is set up yet. */
+  readonly kept: readonly string[];
+  /** Empty as long as there would be nothing left. */
+  readonly removePath: string;
+  readonly available: readonly AvailableView[];
+  /** Whether the page needs the script for keys. */
+  readonly offersKeys: boolean;
 }
 
 /** Until when the first method may wait, and how long that is. */
@@ -277,10 +289,23 @@ export interface UserView {
   readonly canEnd: boolean;
 }
 
+export interface AdminMovingView {
+  readonly search: string;
+  readonly people: readonly { readonly identity: string; readonly lastUsed: ShownTime | false }[];
+  readonly total: number;
+  /** Whether there is another method that they could have. */
+  readonly hasOther: boolean;
+  readonly page: number;
+  readonly previous: string;
+  readonly next: string;
+}
+
 export interface AdminView {
   readonly error: ErrorView | false;
   readonly notice: readonly string[];
   readonly key: KeyView;
+  /** People who have no method but Authy. */
+  readonly moving: { readonly count: number; readonly hasOther: boolean } | false;
   readonly needsProof: boolean;
   readonly search: string;
   readonly users: readonly UserView[];
@@ -326,7 +351,9 @@ export interface Views {
   'recovery-codes': { readonly codes: CodesView };
   news: NewsView;
   remove: RemoveView;
+  moving: MovingView;
   admin: AdminView;
+  'admin-moving': AdminMovingView;
   'admin-confirm': AdminConfirmView;
   'admin-ticket': AdminTicketView;
   'admin-key-remove': { readonly ending: string };

@@ -332,6 +332,17 @@ export class CeremoniesDouble implements Ceremonies {
       const rows = found.slice((page - 1) * this.pageSize, page * this.pageSize);
       return { ok: true, rows, total: found.length };
     },
+    dependants: async (session, factor, search, page) => {
+      if (!this.administration.isAdministrator(session)) return refusal('not-an-administrator');
+      const found = this.rows
+        .filter(
+          ({ factors, identity }) =>
+            identity.includes(search) && factors.length > 0 && !factors.some((one) => one !== factor),
+        )
+        .map(({ identity }) => ({ identity, lastUsedAt: this.#clock.now() }));
+      const { pageSize } = this;
+      return { ok: true, rows: found.slice((page - 1) * pageSize, page * pageSize), total: found.length, pageSize };
+    },
     reset: async (session, identity, reason) => this.#act(session, 'reset', identity, reason) ?? { ok: true },
     makeTicket: async (session, identity, reason) => {
       const until = this.#clock.now() + 86_400_000;
