@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findTool, pinned } from './machine.ts';
+import { type Core, findTool, pinned } from './machine.ts';
 import { compiled } from './setting.ts';
 
 export interface Load {
@@ -15,6 +15,8 @@ export interface Load {
   readonly connections: number;
   readonly seconds: number;
   readonly kind: 'http' | 'websocket';
+  /** Where the load is made; on a core of its own unless something else is said. */
+  readonly core?: Core;
 }
 
 export interface Outcome {
@@ -33,7 +35,7 @@ export async function makeLoad(load: Load, folder: string, refused: boolean): Pr
     wrk === undefined
       ? [process.execPath, compiled('processes/loader.js'), JSON.stringify(load)]
       : [wrk, ...wrkArguments(load, folder)];
-  const said = await run(command);
+  const said = await run(pinned(load.core ?? 'load', command));
   const found = /^outcome (\{.*\})$/m.exec(said)?.[1];
   if (found === undefined) throw new Error(`the load generator said nothing that can be read:\n${said}`);
   const { answers, refusals, broken, ...rest }: Said = JSON.parse(found);
@@ -75,7 +77,7 @@ function quoted(text: string): string {
 }
 
 function run(command: readonly string[]): Promise<string> {
-  const [program = '', ...args] = pinned('load', command);
+  const [program = '', ...args] = command;
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const keep = (chunk: Buffer): void => {

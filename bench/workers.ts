@@ -1,12 +1,16 @@
 /**
- * Two workers against one, on both cores. The load generator needs a part of a core as well, so what is asked is what needs
- * nobody behind the gateway: a refusal.
+ * Two workers against one, on both cores. The load generator needs a part of a core as well, and takes it from either; what is
+ * asked is what needs nobody behind the gateway: a refusal.
  */
 import { type Gateway, startGateway } from './gateways.ts';
+import type { Load } from './load.ts';
 import { type Figures, inTurns } from './rounds.ts';
 import { loadOf, SCENARIOS } from './scenarios.ts';
 import type { Setting } from './setting.ts';
 import { BROWSER_HEADERS, type Target } from './target.ts';
+
+/** Enough for each worker, however the system deals them out. */
+const CONNECTIONS = 128;
 
 export interface WorkerFigures {
   readonly one: Figures;
@@ -31,7 +35,8 @@ export async function measureWorkers(setting: Setting, url: string, rounds: numb
   );
   const refused = SCENARIOS.find(({ id }) => id === 'refused');
   if (refused === undefined) throw new Error('there is no scenario of a refusal');
-  const load = loadOf(refused, { ...BROWSER_HEADERS, 'Sec-Fetch-Mode': 'cors' });
+  const asking = loadOf(refused, { ...BROWSER_HEADERS, 'Sec-Fetch-Mode': 'cors' });
+  const load = (target: Target): Load => ({ ...asking(target), connections: CONNECTIONS, core: 'all' });
   const [one, two] = await inTurns(targets, { rounds, folder: setting.folder, refused: true, load });
   for (const { child } of gateways) await child.stop();
   if (one === undefined || two === undefined) throw new Error('two gateways were to be measured');
