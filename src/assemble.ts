@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { CeremonyLimits, CeremonyParts } from './ceremonies/accounts.ts';
 import { Administrator } from './ceremonies/administrator.ts';
+import { Browsers } from './ceremonies/browsers.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
 import { Notices } from './ceremonies/notices.ts';
@@ -98,10 +99,12 @@ export function assemble(ingredients: Ingredients): Assembled {
     clock,
     log,
   });
+  const browsers = new Browsers({ store: store.counters, sessions, notify: notices, clock, log, randomBytes });
   const parts: CeremonyParts = {
     store,
     sessions,
     counters,
+    browsers,
     questions: new Questions(store.counters, randomId),
     notify: notices,
     clock,
@@ -140,7 +143,7 @@ export function assemble(ingredients: Ingredients): Assembled {
         .factors.list()
         .map((factor) => factor.id),
   });
-  const accept = { users: store.users, sessions, clock, log, policy };
+  const accept = { users: store.users, sessions, browsers, clock, log, policy };
   const rechecks = new Rechecks(app, sessions, clock, log);
   const gateway = new Gateway({
     settings: rules,

@@ -9,10 +9,11 @@ import { addReadable } from './login/absorb.ts';
 import { type ExchangeParts, exchangeLogin, joinCookies, withWayOn } from './login/exchange.ts';
 import { withLoginScript } from './login/script.ts';
 import { localRedirects } from './pass.ts';
-import type { Replies } from './replies.ts';
+import { cookiesOfLogin, type Replies } from './replies.ts';
 import { redirect } from './request/answers.ts';
 import { clientBucket } from './request/client.ts';
-import { clearOwnCookie, loginCookies, setOwnCookie, wishedFor } from './session/cookie.ts';
+import { readBrowserCookie } from './session/browser-cookie.ts';
+import { clearOwnCookie, setOwnCookie, wishedFor } from './session/cookie.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { Framing } from './upstream/request-headers.ts';
 import type { Reply, Upstream } from './upstream/upstream.ts';
@@ -87,6 +88,7 @@ export class Logins {
       login: route.login,
       isOracle: route.isOracle,
       dropFirst,
+      browser: route.login === undefined ? undefined : readBrowserCookie(req.headers.cookie, this.#parts.cookieName),
       wanted: wishedFor(way.cookies.wish),
       page: scope.isNavigation ? undefined : req.headers.referer,
       publicOrigin: settings.publicUrl.origin,
@@ -101,8 +103,8 @@ export class Logins {
         });
       case 'login':
         if (exchanged.accepted.standing === 'pass') {
-          const { issued, returnTo } = exchanged.accepted;
-          const setCookies = loginCookies(this.#parts.cookieName, issued.id, way.cookies.wish);
+          const { returnTo } = exchanged.accepted;
+          const setCookies = cookiesOfLogin(this.#parts.cookieName, exchanged.accepted, way);
           return this.#parts.replies.release(withWayOn(exchanged.reply, returnTo), setCookies, way);
         }
         return this.#parts.replies.loggedIn(exchanged.accepted, way);

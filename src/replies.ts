@@ -10,6 +10,7 @@ import type { Accepted } from './login/accept.ts';
 import { Superseded } from './login/exchange.ts';
 import { localRedirects, pageOfFailure } from './pass.ts';
 import { redirect } from './request/answers.ts';
+import { browserCookieLine } from './session/browser-cookie.ts';
 import { loginCookies, rememberWish } from './session/cookie.ts';
 import { SessionGone } from './session/sessions.ts';
 import { StoreError } from './store/store.ts';
@@ -66,8 +67,8 @@ export class Replies {
   }
 
   loggedIn(accepted: Accepted, way: Way): void {
-    const { issued, standing } = accepted;
-    const setCookies = loginCookies(this.#parts.cookieName, issued.id, way.cookies.wish);
+    const { standing } = accepted;
+    const setCookies = cookiesOfLogin(this.#parts.cookieName, accepted, way);
     const page = pageOf(standing === 'enrol' ? 'enrol' : 'challenge', way.settings);
     if (way.scope.isNavigation) return redirect(way.res, page, setCookies);
     return this.refuse(way.req, way.res, 'factor-needed', false, { challenge: page, setCookies });
@@ -99,6 +100,13 @@ export class Replies {
     this.#parts.log.error('request_failed', { reason: reasonOf(error) });
     return this.refuse(req, res, error instanceof StoreError ? 'store-unavailable' : 'internal', asPage);
   }
+}
+
+/** Everything of ours that a login sets: the new id, the end of a wish, and what a trusted browser gets. */
+export function cookiesOfLogin(ownName: string, { browser, issued }: Accepted, way: Way): readonly string[] {
+  const lines = loginCookies(ownName, issued.id, way.cookies.wish);
+  if (browser !== undefined) lines.push(browserCookieLine(ownName, browser === 'misused' ? undefined : browser));
+  return lines;
 }
 
 /** The framing of a buffered answer is ours: the body may have been decoded on the way. */

@@ -10,6 +10,7 @@ import type { KnownPerson } from '../people/people.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { Store, UserRecord } from '../store/store.ts';
+import type { Browsers } from './browsers.ts';
 import type { Counters } from './counters.ts';
 import type { Notifier } from './notifying.ts';
 import type { RefusalCode } from './outcomes.ts';
@@ -39,6 +40,7 @@ export interface CeremonyParts {
   readonly sessions: Sessions;
   readonly counters: Counters;
   readonly questions: Questions;
+  readonly browsers: Browsers;
   readonly notify: Notifier;
   readonly clock: Clock;
   readonly log: Log;

@@ -4,6 +4,7 @@
  */
 import type { AnswerKind, Channel, Disclosure, Instructions } from '../factors/factor.ts';
 import type { ClientFacts, FactorId, Identity, Instant, Json, PolicyLevel, ReturnPath } from '../gate/types.ts';
+import type { BrowserCookie } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued } from '../session/sessions.ts';
 import type { Happening, Occasion } from './notifying.ts';
@@ -32,6 +33,8 @@ export interface Prompt {
   readonly pausedUntil?: Instant;
   /** Whether this is a fresh proof inside a verified session. */
   readonly isStepUp: boolean;
+  /** For how long this browser may be trusted, in ms; absent when it may not. */
+  readonly trustMs?: number;
 }
 
 export interface Prover {
@@ -39,13 +42,16 @@ export interface Prover {
   prompt(session: LiveSession): Promise<({ readonly ok: true } & Prompt) | Refusal>;
   /** Sends a code for one way. `insist`: a text although an app is registered. Never a side effect of a GET. */
   send(session: LiveSession, way: string, channel: Channel, insist: boolean): Promise<Sent | Refusal>;
-  /** Checks an answer. On success the session has a new id and new rights; the cookie must be set with `issued.id`. */
-  prove(session: LiveSession, way: string, answer: unknown): Promise<Proved | Refusal>;
+  /**
+   * Checks an answer. On success the session has a new id and new rights; the cookie must be set with `issued.id`.
+   * @param trust whether the person wants this browser trusted from now on; without effect where `trustMs` is absent
+   */
+  prove(session: LiveSession, way: string, answer: unknown, trust?: boolean): Promise<Proved | Refusal>;
   /**
    * Asks how a request in an app stands, and lets an approved one in. From a form only: rights never rise on a GET.
    * @returns the refusal `push-waiting` as long as nobody has answered it.
    */
-  look(session: LiveSession, way: string): Promise<Proved | Refusal>;
+  look(session: LiveSession, way: string, trust?: boolean): Promise<Proved | Refusal>;
   /** What the page shows that waits for a request in an app to be answered. Asks how it stands; lets nobody in. */
   waiting(session: LiveSession, way: string): Promise<Waiting | Refusal>;
   /** Asks a verified session for a fresh proof before it goes on to an own page. */
@@ -82,6 +88,8 @@ export interface Proved {
   readonly codesLeft?: number;
   /** A code of an administrator was used; then as well. */
   readonly usedBypass?: true;
+  /** The browser is trusted from now on, by this cookie. */
+  readonly browser?: BrowserCookie;
 }
 
 export interface Account {

@@ -52,7 +52,7 @@ export class Notices implements Notifier, News {
     const identity = ownerOf(session);
     try {
       const all = await unread.recent(identity);
-      const news = all.filter(({ happening }) => !isOwnDoing(happening, session));
+      const news = all.filter((occasion) => !isOwnDoing(occasion, session));
       if (all.length > 0 && news.length === 0) await unread.forget(identity);
       return news;
     } catch (error) {
@@ -79,10 +79,13 @@ export class Notices implements Notifier, News {
 }
 
 /** Who signs in with what was just set up, or by a code on paper, has seen it happen. */
-function isOwnDoing(happening: Happening, { session }: LiveSession): boolean {
+function isOwnDoing({ from, happening }: Occasion, { record, session }: LiveSession): boolean {
   if (session.state !== 'verified' || session.grounds.how !== 'factor') return false;
   const { factor } = session.grounds.proof;
   if (happening.kind === 'recovery-used') return factor === 'recovery';
   if (happening.kind === 'bypass-used') return factor === 'bypass';
+  if (happening.kind === 'browser-trusted') {
+    return from?.address === record.from?.address && from?.agent === record.from?.agent;
+  }
   return happening.kind === 'factor-added' && happening.factor === factor;
 }

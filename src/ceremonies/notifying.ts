@@ -11,6 +11,8 @@ export type Happening =
   | { readonly kind: 'factor-added' | 'factor-removed'; readonly factor: FactorId }
   | { readonly kind: 'number-changed' | 'reset-by-administrator' | 'push-denied' | 'recovery-made' }
   | { readonly kind: 'bypass-made' | 'bypass-used' }
+  /** `browser-misused`: a value that was replaced came again, so somebody has a copy. */
+  | { readonly kind: 'browser-trusted' | 'browser-misused' }
   | { readonly kind: 'recovery-used'; readonly left: number }
   /** Wrong answers since the last success. */
   | { readonly kind: 'signed-in-after-failures'; readonly failures: number };
@@ -107,6 +109,8 @@ function happeningOf({ kind, factor, failures, left }: Readonly<Record<string, u
     case 'reset-by-administrator':
     case 'push-denied':
     case 'recovery-made':
+    case 'browser-trusted':
+    case 'browser-misused':
     case 'bypass-made':
     case 'bypass-used':
       return { kind };

@@ -4,6 +4,7 @@
  */
 import type { Channel, Verification } from '../factors/factor.ts';
 import { awaited, isExpired } from '../gate/session.ts';
+import { trustFor } from '../gate/trusted-browsers.ts';
 import { GateError, type LoginId, type PendingLogin, type ReturnPath } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type Issued, SessionGone } from '../session/sessions.ts';
@@ -34,13 +35,16 @@ export class FactorProver implements Prover {
     const { clock, counters, limits } = this.#parts;
     const lock = await counters.lockOf(login.identity, clock.now(), limits().guesses);
     if (lock.lock === 'locked') return refusal('locked');
+    const isStepUp = session.session.state === 'verified';
+    const { browserMs } = this.#parts.policy(login.identity, session.record.from);
     return {
       ok: true,
       identity: login.identity,
       ways: await this.#ways(session, login),
       expiresAt: login.acceptedAt + limits().pendingMs,
-      isStepUp: session.session.state === 'verified',
+      isStepUp,
       ...(lock.until === undefined ? {} : { pausedUntil: lock.until }),
+      ...(isStepUp || browserMs === undefined ? {} : { trustMs: browserMs }),
     };
   }
 
@@ -59,7 +63,7 @@ export class FactorProver implements Prover {
     return channel === 'push' ? sendPush(this.#parts, matter) : sendCode(this.#parts, matter, channel, insist);
   }
 
-  async prove(session: LiveSession, way: string, input: unknown): Promise<Proved | Refusal> {
+  async prove(session: LiveSession, way: string, input: unknown, trust = false): Promise<Proved | Refusal> {
     const { clock, counters, limits, log } = this.#parts;
     const login = this.#asked(session);
     if (login === undefined) return refusal('session-gone');
@@ -92,10 +96,10 @@ export class FactorProver implements Prover {
     if (!verification.ok) {
       return this.#refuse(session, login, verification.reason, tries, ruling.left, chosen);
     }
-    return this.#accept(session, login, chosen, verification.enrolment ?? chosen.enrolment.id);
+    return this.#accept(session, login, chosen, verification.enrolment ?? chosen.enrolment.id, trust);
   }
 
-  async look(session: LiveSession, way: string): Promise<Proved | Refusal> {
+  async look(session: LiveSession, way: string, trust = false): Promise<Proved | Refusal> {
     const { clock, counters, limits, questions } = this.#parts;
     const request = await this.#request(session, way);
     if ('code' in request) return request;
@@ -112,7 +116,7 @@ export class FactorProver implements Prover {
     // Counted like any answer: somebody with the password who asks until the person taps is guessing, too.
     const ruling = await counters.guess(login.identity, clock.now(), { ...limits().guesses, pausesMs: [] });
     if (!ruling.allowed) return refusal('locked');
-    const accepted = await this.#accept(session, login, chosen, id);
+    const accepted = await this.#accept(session, login, chosen, id, trust);
     if (accepted.ok) await forgivePushes(this.#parts, matter);
     return accepted;
   }
@@ -226,8 +230,9 @@ export class FactorProver implements Prover {
     login: PendingLogin,
     chosen: Chosen,
     answered: string,
+    trust: boolean,
   ): Promise<Proved | Refusal> {
-    const { clock, counters, log, notify, sessions, store } = this.#parts;
+    const { browsers, clock, counters, log, notify, sessions, store } = this.#parts;
     // Read again: while the provider was asked, the factor may have been removed, or switched off.
     const user = await store.users.get(login.identity);
     if (user === undefined || !isStillThere(this.#parts, chosen, user, answered)) return refusal('way-unknown');
@@ -259,7 +264,12 @@ export class FactorProver implements Prover {
     }
     if (factor.id !== 'recovery') {
       await counters.noteUse(answered, clock.now());
-      return proved;
+      const policy = this.#parts.policy(login.identity, from);
+      const trustMs = trust ? trustFor(policy, factor.id, session.session.state === 'verified') : undefined;
+      if (trustMs === undefined || from === undefined) return proved;
+      const { factorVersion } = user;
+      const browser = await browsers.trust(login.identity, factor.id, trustMs, { factorVersion, policy, from });
+      return { ...proved, browser };
     }
     const codesLeft = user.recovery?.codes.length ?? 0;
     await notify.tell(login.identity, { kind: 'recovery-used', left: codesLeft }, from);

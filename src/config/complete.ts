@@ -28,12 +28,7 @@ export function complete(parsed: ParsedConfig, files: Files, folder: string): Co
     people: { file: resolve(folder, parsed.people.file) },
     secrets: { keyFile: resolve(folder, parsed.secrets.keyFile) },
     factors: completeFactors(parsed.factors, aroundOf(parsed, files)),
-    policy: policyOf(parsed.policy),
   });
-}
-
-function policyOf({ trustedBrowser: _browser, ...policy }: ParsedConfig['policy']): Config['policy'] {
-  return policy;
 }
 
 /** What the blocks of the factors may depend on. */

@@ -20,11 +20,10 @@ export interface Upstream {
 
 /** Times are milliseconds, paths are absolute. A factor is on when it is there. */
 export type Config = DeepReadonly<
-  Omit<ParsedConfig, 'upstream' | 'factors' | 'store' | 'policy'> & {
+  Omit<ParsedConfig, 'upstream' | 'factors' | 'store'> & {
     upstream: Upstream;
     store: StoreConfig;
     factors: FactorsConfig;
-    policy: Omit<ParsedConfig['policy'], 'trustedBrowser'>;
   }
 >;
 

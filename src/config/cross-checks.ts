@@ -127,6 +127,17 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
         remarks.push(error(['clients'], `has no "${name}", which a route of class service names`));
     }
   }
+  if (config.policy.trustedBrowser.days > 0 && profile.whoami === undefined) {
+    remarks.push(
+      error(
+        ['policy', 'trustedBrowser', 'days'],
+        'needs whoami in the profile: only the application says whose password it was',
+      ),
+    );
+  }
+  if (config.policy.trustedBrowser.days > 0) {
+    remarks.push(error(['policy', 'trustedBrowser', 'days'], 'is not available in this version; 0 is off'));
+  }
   const places = [['login', 'page', profile.login?.page] as const, ['home', undefined, profile.home] as const];
   for (const [key, inner, place] of places) {
     if (place === undefined) continue;

@@ -195,5 +195,8 @@ function checkNames(config: ParsedConfig, profile: Profile): readonly Remark[] {
       profile.identify(name) === undefined ? [error(['policy', key, name], rule)] : [],
     ),
   );
-  return [...admins, ...users];
+  const untrusted = config.policy.trustedBrowser.except.flatMap((name, i): Remark[] =>
+    profile.identify(name) === undefined ? [error(['policy', 'trustedBrowser', 'except', i], rule)] : [],
+  );
+  return [...admins, ...users, ...untrusted];
 }

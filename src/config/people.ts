@@ -3,6 +3,8 @@ import type { FirstRule, PolicyFor } from '../gate/policy.ts';
 import type { ClientFacts, Identity, PolicyLevel } from '../gate/types.ts';
 import type { Config } from './config.ts';
 
+const DAY_MS = 86_400_000;
+
 type Identify = (name: string) => Identity | undefined;
 
 /** What the policy says of an identity that signed in from there. */
@@ -20,16 +22,28 @@ export function policyOf(policy: Config['policy'], identify: Identify, { isFree,
   const { firstEnrolment, graceUntil } = policy;
   const level = levelsOf(policy, identify);
   const allowed = byName(policy.factors, identify);
+  const browserMs = browserMsOf(policy, identify);
   return (identity, from) => {
     const factors = allowed(identity);
+    const trusting = browserMs(identity);
     return {
       level: level(identity),
       first: firstRule(firstEnrolment, from, isFree),
       isTrustedNetwork: from !== undefined && isTrusted(from.address),
       ...(graceUntil === undefined ? {} : { graceUntil }),
       ...(factors === undefined ? {} : { factors }),
+      ...(trusting === undefined ? {} : { browserMs: trusting }),
     };
   };
+}
+
+function browserMsOf(
+  { trustedBrowser: { days, except } }: Config['policy'],
+  identify: Identify,
+): (identity: Identity) => number | undefined {
+  if (days === 0) return () => undefined;
+  const isExcept = byName(Object.fromEntries(except.map((name) => [name, true])), identify);
+  return (identity) => (isExcept(identity) === true ? undefined : days * DAY_MS);
 }
 
 function firstRule(

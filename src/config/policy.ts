@@ -4,7 +4,6 @@ import { FACTOR_IDS } from '../gate/types.ts';
 import { cidr } from '../profiles/checks.ts';
 import { routesSchema, stepUpSchema } from './demands.ts';
 import { duration, instant } from './durations.ts';
-import { LATER } from './later.ts';
 
 const firstEnrolment = z.strictObject({
   needs: z
@@ -60,8 +59,11 @@ export const policySchema = z.strictObject({
       'Networks; whoever signs in from there is not asked for a second factor that they have, as long as they stay. The address is what trustedProxies say.',
     ),
   trustedBrowser: z
-    .strictObject({ days: z.literal(0, `trusted browsers: ${LATER}; 0 is off`).default(0).describe('0 is off.') })
-    .optional()
+    .strictObject({
+      days: z.int().min(0).max(90).default(0).describe('0 is off. Only off in this version.'),
+      except: z.array(z.string().min(1)).default([]).describe('Only an empty list in this version.'),
+    })
+    .prefault({})
     .describe('Only off (days: 0) in this version.'),
   routes: routesSchema,
   stepUp: stepUpSchema,

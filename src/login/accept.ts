@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
-import { type PolicyFor, worthOf } from '../gate/policy.ts';
+import { type PolicyFor, standing as standingOf, worthOf } from '../gate/policy.ts';
 import type { Standing } from '../gate/session.ts';
+import type { BrowserFacts } from '../gate/trusted-browsers.ts';
 import type { ClientFacts, Identity, LoginId, ReturnPath } from '../gate/types.ts';
 import type { Log } from '../log.ts';
+import type { BrowserCookie } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued, Sessions } from '../session/sessions.ts';
 import type { Collection, UserRecord } from '../store/store.ts';
@@ -16,27 +18,49 @@ export interface AcceptParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: (identity: Identity, from: ClientFacts) => PolicyFor;
+  readonly browsers: TrustedBrowsers;
+}
+
+/** The browsers that may stand for a factor; see ceremonies/browsers.ts. */
+export interface TrustedBrowsers {
+  use(
+    identity: Identity,
+    value: string,
+    facts: Omit<BrowserFacts, 'now'>,
+  ): Promise<{ readonly id: string; readonly cookie?: BrowserCookie } | 'misused' | undefined>;
+  stands(identity: Identity, id: string): Promise<boolean>;
 }
 
 export interface Accepted {
   readonly issued: Issued;
   readonly standing: Standing;
   readonly returnTo: ReturnPath;
+  /** What the trusted browser gets in the place of what it brought; `misused`: that is taken away. */
+  readonly browser?: BrowserCookie | 'misused';
 }
 
-/** @throws SessionGone, StoreError: the login is then refused, never let through (I6). */
+/**
+ * @param brought the value of a trusted browser; only with a password that the application accepted, and a name that it gave
+ * @throws SessionGone, StoreError: the login is then refused, never let through (I6).
+ */
 export async function acceptLogin(
   parts: AcceptParts,
   session: LiveSession,
   identity: Identity,
   returnTo: ReturnPath,
   from: ClientFacts,
+  brought?: string,
 ): Promise<Accepted> {
-  const { clock, log, policy, sessions, users } = parts;
+  const { browsers, clock, log, policy, sessions, users } = parts;
   const user = await users.get(identity);
   const factorVersion = user?.factorVersion ?? 0;
   const hasFactor = (user?.enrolments.length ?? 0) > 0;
-  const { standing, trust } = worthOf(policy(identity, from), hasFactor, undefined);
+  const rules = policy(identity, from);
+  const mayTrust = brought !== undefined && standingOf(rules, hasFactor) === 'challenge';
+  const used = mayTrust ? await browsers.use(identity, brought, { factorVersion, from, policy: rules }) : undefined;
+  const { standing, trust } = worthOf(rules, hasFactor, used);
+  const browser = used === 'misused' ? used : used?.cookie;
+  const accepted = { standing, returnTo, ...(browser === undefined ? {} : { browser }) };
   const login = {
     id: randomBytes(16).toString('base64url') as LoginId,
     identity,
@@ -49,10 +73,12 @@ export async function acceptLogin(
     { factorVersion, from },
   );
   log.info('authn_password_accepted', { identity, standing, trust: trust?.how });
-  if (standing === 'challenge') return { issued, standing, returnTo };
-  // A factor may have been confirmed between our look and our write; then this password alone is not enough any more.
+  if (standing === 'challenge') return { issued, ...accepted };
+  // A factor may have been confirmed between our look and our write; then this password alone is not enough any more. Nor is the
+  // browser, when somebody stopped trusting it.
   const now = await users.get(identity);
-  if ((now?.factorVersion ?? 0) === factorVersion) return { issued, standing, returnTo };
+  const isTrusted = trust?.how !== 'trusted-browser' || (await browsers.stands(identity, trust.browser));
+  if ((now?.factorVersion ?? 0) === factorVersion && isTrusted) return { issued, ...accepted };
   return acceptLogin(parts, issued.session, identity, returnTo, from);
 }
 

@@ -44,6 +44,8 @@ export interface ExchangeRequest {
   readonly isOracle: boolean;
   /** A verified session loses its rights before the application sees the password. */
   readonly dropFirst: boolean;
+  /** What a trusted browser brought, unchecked. */
+  readonly browser: string | undefined;
   /** What the browser remembers of where the person wanted to go, unchecked. */
   readonly wanted: string | undefined;
   /** The page whose script asks, as the browser names it, unchecked; `undefined` for a navigation. */
@@ -136,9 +138,11 @@ async function judge(
 ): Promise<Exchanged> {
   const { profile, login } = request;
   const hint = hintOf(profile, login);
+  const isAttempt = login !== undefined && !request.isOracle;
+  const naming = await parts.app.whoami(session, request.client);
   const seen = intercept({
-    verdict: login === undefined || request.isOracle ? undefined : profile.judge(toAnswer(got.reply)),
-    naming: await parts.app.whoami(session, request.client),
+    verdict: isAttempt ? profile.judge(toAnswer(got.reply)) : undefined,
+    naming,
     hint,
     hintMustMatch: profile.hintMustMatch,
   });
@@ -161,6 +165,7 @@ async function judge(
         seen.identity,
         returnTo,
         clientFacts(request.client, request.req),
+        isAttempt && naming?.is === 'named' ? request.browser : undefined, // it never stands for a password
       );
       return { is: 'login', accepted, reply: got.reply };
     }

@@ -83,7 +83,7 @@ const NOTHING: SentCookies = { key: undefined, duplicated: false, wish: undefine
 
 /** `Set-Cookie` for a new session id. A session cookie: it ends with the browser, the server ends it earlier. */
 export function setOwnCookie(ownName: string, id: string): string {
-  return line(ownName, id);
+  return cookieLine(ownName, id);
 }
 
 export function clearOwnCookie(ownName: string): string {
@@ -101,7 +101,7 @@ const WISH_SECONDS = 1_800;
  * for a page chooses it, and says nothing about who they are. @param path same-origin, from `returnPath`
  */
 export function rememberWish(ownName: string, path: string): string {
-  return `${line(ownName + WISH, Buffer.from(path, 'latin1').toString('base64url'))}; Max-Age=${WISH_SECONDS}`;
+  return `${cookieLine(ownName + WISH, Buffer.from(path, 'latin1').toString('base64url'))}; Max-Age=${WISH_SECONDS}`;
 }
 
 /** The page in a wish that came back; whatever a browser may have sent, so it is to be checked like any other target. */
@@ -116,7 +116,8 @@ export function loginCookies(ownName: string, id: string | undefined, wish: stri
   return lines;
 }
 
-function line(name: string, value: string): string {
+/** The part of `Set-Cookie` that every cookie of ours has. */
+export function cookieLine(name: string, value: string): string {
   const secure = name.startsWith('__Host-') ? '; Secure' : '';
   return `${name}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}`;
 }

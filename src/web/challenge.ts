@@ -2,6 +2,7 @@
 import type { Prompt, Way } from '../ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../ceremonies/outcomes.ts';
 import type { AnswerKind } from '../factors/factor.ts';
+import { trustFor } from '../gate/trusted-browsers.ts';
 import type { LiveSession } from '../session/live.ts';
 import { AttemptOnce } from './attempt-once.ts';
 import { answerOf, channelOf, codeForm, insistOf } from './code-form.ts';
@@ -12,15 +13,15 @@ import { outcomeOf } from './outcomes.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { sendText, TITLES, wayText } from './texts.ts';
+import { sendText, TITLES, trustText, wayText } from './texts.ts';
 import { secondsUntil, timeOf } from './times.ts';
-import type { LinkView } from './views.ts';
+import type { LinkView, TrustView } from './views.ts';
 
 export function challengePages(routes: Routes, screen: Screen): void {
   const { prover } = screen.options.ceremonies;
   const attempts = new AttemptOnce(screen.options.clock);
   routes.get('/challenge', (ctx) => showPrompt(ctx, screen));
-  routes.post('/challenge', ['way', 'code', 'response'], (ctx, form) => prove(ctx, form, screen, attempts));
+  routes.post('/challenge', ['way', 'code', 'response', 'trust'], (ctx, form) => prove(ctx, form, screen, attempts));
   routes.post('/challenge/send', ['way', 'channel', 'insist'], (ctx, form) => send(ctx, form, screen));
   routes.post('/cancel', [], async (ctx) => {
     const session = sessionOf(ctx);
@@ -58,7 +59,9 @@ async function prove(ctx: OwnContext, form: Form, screen: Screen, attempts: Atte
   const isStepUp = session.session.state === 'verified';
   const wayId = form.get('way') ?? '';
   const code = answerOf(form);
-  const answer = await attempts.run(session, JSON.stringify([wayId, code]), () => prover.prove(session, wayId, code));
+  const trust = wantsTrust(form);
+  const check = () => prover.prove(session, wayId, code, trust);
+  const answer = await attempts.run(session, JSON.stringify([wayId, code]), check);
   if (answer.ok) return goOn(ctx, screen, answer, isStepUp);
   if (answer.code === 'session-gone') return notAsked(ctx, screen, session, answer);
   if (isEnd(answer)) return screen.end(ctx, answer);
@@ -66,7 +69,7 @@ async function prove(ctx: OwnContext, form: Form, screen: Screen, attempts: Atte
   if (!prompt.ok) return notAsked(ctx, screen, session, prompt);
   const way = prompt.ways.find((one) => one.id === wayId) ?? prompt.ways[0];
   if (way === undefined) return screen.alone(ctx, 'no-way-in');
-  render(ctx, screen, prompt, way, undefined, answer);
+  render(ctx, screen, prompt, way, undefined, { refused: answer, trust });
 }
 
 async function send(ctx: OwnContext, form: Form, screen: Screen): Promise<void> {
@@ -100,6 +103,17 @@ export function otherWays(screen: Screen, prompt: Prompt, way: Way): readonly Li
     .map((other) => ({ href: promptPath(screen, other.id), text: wayText(other) }));
 }
 
+/** The box to tick, where a right answer can make this browser a trusted one. */
+export function trustView(prompt: Prompt, { factor }: Way, isTicked: boolean): TrustView | false {
+  const { isStepUp, trustMs } = prompt;
+  const forMs = trustMs === undefined ? undefined : trustFor({ browserMs: trustMs }, factor, isStepUp);
+  return forMs === undefined ? false : { text: trustText(forMs), isTicked };
+}
+
+export function wantsTrust(form: Form): boolean {
+  return form.get('trust') === '1';
+}
+
 function promptPath(screen: Screen, way: string): string {
   return `${screen.path('/challenge')}?way=${encodeURIComponent(way)}`;
 }
@@ -116,7 +130,7 @@ function render(
   prompt: Prompt,
   way: Way,
   notice: Notice | undefined,
-  refused?: Refusal,
+  { refused, trust = false }: { readonly refused?: Refusal; readonly trust?: boolean } = {},
 ): void {
   const { now } = screen;
   const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, way.factor);
@@ -140,6 +154,7 @@ function render(
     expiresIn: secondsUntil(prompt.expiresAt, now),
     pausedUntil: prompt.pausedUntil === undefined ? (false as const) : timeOf(prompt.pausedUntil, now),
     isStepUp: prompt.isStepUp,
+    trust: trustView(prompt, way, trust),
   };
   const status = refused === undefined ? 200 : outcomeOf(refused.code).status;
   screen.show(ctx, 'challenge', view, { title: heading, status, isError: form.error !== false });

@@ -34,6 +34,7 @@ export function newsPages(routes: Routes, screen: Screen): void {
 export async function goOn(ctx: OwnContext, screen: Screen, proved: Proved, isStepUp: boolean): Promise<void> {
   const { codesLeft, issued, returnTo, usedBypass } = proved;
   screen.setCookie(ctx, issued);
+  if (proved.browser !== undefined) screen.setBrowser(ctx, proved.browser);
   if (codesLeft !== undefined) {
     await leaveWith(screen.options, issued.session, { kind: 'recovery-used', left: codesLeft });
   }

@@ -5,7 +5,7 @@
 import type { Prompt, Waiting, Way } from '../ceremonies/ceremonies.ts';
 import { type Refusal, refusal } from '../ceremonies/outcomes.ts';
 import type { Json } from '../gate/types.ts';
-import { notAsked, otherWays } from './challenge.ts';
+import { notAsked, otherWays, trustView, wantsTrust } from './challenge.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { goOn } from './news.ts';
@@ -18,7 +18,7 @@ import { secondsUntil, timeOf } from './times.ts';
 export function pushPages(routes: Routes, screen: Screen): void {
   routes.get('/challenge/push', (ctx) => show(ctx, screen));
   routes.get('/challenge/push/state', (ctx) => tell(ctx, screen));
-  routes.post('/challenge/push', ['way'], (ctx, form) => collect(ctx, form, screen));
+  routes.post('/challenge/push', ['way', 'trust'], (ctx, form) => collect(ctx, form, screen));
 }
 
 async function show(ctx: OwnContext, screen: Screen): Promise<void> {
@@ -49,7 +49,7 @@ async function collect(ctx: OwnContext, form: Form, screen: Screen): Promise<voi
   const session = sessionOf(ctx);
   const isStepUp = session.session.state === 'verified';
   const way = form.get('way') ?? '';
-  const answer = await screen.options.ceremonies.prover.look(session, way);
+  const answer = await screen.options.ceremonies.prover.look(session, way, wantsTrust(form));
   if (answer.ok) return goOn(ctx, screen, answer, isStepUp);
   if (answer.code === 'session-gone') return notAsked(ctx, screen, session, answer);
   await refused(ctx, screen, way, answer);
@@ -81,6 +81,7 @@ function render(
     error,
     identity: prompt.identity,
     isStepUp: prompt.isStepUp,
+    trust: trustView(prompt, way, false),
     way: way.id,
     word: wordOf(waiting.shown),
     isAnswered: waiting.isAnswered,

@@ -1,6 +1,7 @@
 /** How handlers answer: a page, a page that stands alone, a redirect, a cookie. Nothing here decides which. */
 import type { Refusal, RefusalCode } from '../ceremonies/outcomes.ts';
 import type { FactorId, Instant, Json, ReturnPath } from '../gate/types.ts';
+import { type BrowserCookie, browserCookieLine } from '../session/browser-cookie.ts';
 import { clearOwnCookie, setOwnCookie } from '../session/cookie.ts';
 import type { Issued } from '../session/sessions.ts';
 import type { OwnContext } from './context.ts';
@@ -124,6 +125,11 @@ export class Screen {
 
   setCookie(ctx: OwnContext, issued: Issued): void {
     if (issued.id !== undefined) ctx.append('Set-Cookie', setOwnCookie(this.options.cookieName, issued.id));
+  }
+
+  /** What a trusted browser keeps; `undefined` takes it away. */
+  setBrowser(ctx: OwnContext, cookie: BrowserCookie | undefined): void {
+    ctx.append('Set-Cookie', browserCookieLine(this.options.cookieName, cookie));
   }
 
   clearCookie(ctx: OwnContext): void {

@@ -218,6 +218,12 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
   }
 }
 
+/** Label of the box on the prompt. */
+export function trustText(forMs: number): string {
+  const days = Math.round(forMs / 86_400_000);
+  return `Do not ask again in this browser for ${days === 1 ? '1 day' : `${days} days`}`;
+}
+
 /** What happened to an account, in the list of recent events. */
 export function happeningText(happening: Happening): string {
   switch (happening.kind) {
@@ -237,6 +243,10 @@ export function happeningText(happening: Happening): string {
       return 'An administrator made a code with which you can sign in once.';
     case 'bypass-used':
       return 'A code from an administrator was used.';
+    case 'browser-trusted':
+      return 'A browser was trusted: there the password alone signs in.';
+    case 'browser-misused':
+      return 'What one of your trusted browsers keeps was used a second time, so somebody may have a copy. No browser is trusted any more.';
     case 'recovery-used':
       return `A recovery code was used; ${happening.left} left.`;
     case 'signed-in-after-failures': {

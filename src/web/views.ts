@@ -50,6 +50,12 @@ export interface CodeFormView {
   readonly sends: readonly SendView[];
 }
 
+/** “Do not ask again in this browser”. */
+export interface TrustView {
+  readonly text: string;
+  readonly isTicked: boolean;
+}
+
 export interface ChallengeView extends CodeFormView {
   readonly heading: string;
   readonly identity: string;
@@ -65,6 +71,7 @@ export interface ChallengeView extends CodeFormView {
   readonly expiresIn: number;
   readonly pausedUntil: ShownTime | false;
   readonly isStepUp: boolean;
+  readonly trust: TrustView | false;
 }
 
 export interface PushView {
@@ -72,6 +79,7 @@ export interface PushView {
   readonly error: ErrorView | false;
   readonly identity: string;
   readonly isStepUp: boolean;
+  readonly trust: TrustView | false;
   readonly way: string;
   /** What the app shows as well. */
   readonly word: string;

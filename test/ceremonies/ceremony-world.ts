@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { TOTP } from 'otpauth';
 import type { CeremonyLimits, CeremonyParts } from '../../src/ceremonies/accounts.ts';
 import { Administrator } from '../../src/ceremonies/administrator.ts';
+import { Browsers } from '../../src/ceremonies/browsers.ts';
 import { Counters } from '../../src/ceremonies/counters.ts';
 import { FactorEnroller } from '../../src/ceremonies/enroller.ts';
 import { Occasions } from '../../src/ceremonies/notifying.ts';
@@ -120,6 +121,14 @@ export class CeremonyWorld {
       store: this.store,
       sessions: this.sessions,
       counters: this.counters,
+      browsers: new Browsers({
+        store: this.store.counters,
+        sessions: this.sessions,
+        notify: this.occasions,
+        clock: this.clock,
+        log: silentLog,
+        randomBytes,
+      }),
       questions: new Questions(this.store.counters, () => randomBytes(12).toString('base64url')),
       notify: this.occasions,
       clock: this.clock,

@@ -39,6 +39,8 @@ export interface HarnessOptions {
   /** What the administrator's list says. */
   readonly known?: Readonly<Record<string, KnownPerson>>;
   readonly mailer?: Mailer;
+  /** Login attempts of one address in ten minutes. */
+  readonly logins?: number;
   readonly trustedProxies?: readonly string[];
   readonly trustedNetworks?: readonly string[];
   readonly apiClients?: readonly ApiClient[];
@@ -150,7 +152,7 @@ export class Harness {
       trustedProxies,
       isTrustedPlace,
       demands,
-      loginBudgets: [{ max: 20, perMs: 600_000 }],
+      loginBudgets: [{ max: options.logins ?? 20, perMs: 600_000 }],
       apiClients: new ApiClients(options.apiClients ?? []),
       sessions: { idleMs: 1_800_000, absoluteMs: 43_200_000, pendingMs: 600_000, maxAnonymous: 100 },
       ceremonies: {
