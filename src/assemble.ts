@@ -5,6 +5,7 @@ import { Administrator } from './ceremonies/administrator.ts';
 import { Browsers } from './ceremonies/browsers.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
+import { FactorEntrance } from './ceremonies/entrance.ts';
 import { Notices } from './ceremonies/notices.ts';
 import { Occasions } from './ceremonies/notifying.ts';
 import { Overview } from './ceremonies/overview.ts';
@@ -123,10 +124,16 @@ export function assemble(ingredients: Ingredients): Assembled {
     isAdmin: (identity) => rules().isAdmin(identity),
   };
   const kept = new KeptForms(store.counters, clock);
+  const prover = new FactorProver(parts);
+  const entrance = new FactorEntrance(parts, prover, {
+    isOpen: () => rules().profile.mode === 'gateway-first',
+    budgets: () => rules().loginBudgets,
+  });
   const web = createWeb({
     kept,
     ceremonies: {
-      prover: new FactorProver(parts),
+      entrance,
+      prover,
       enroller: new FactorEnroller(parts),
       administration: new Administrator(parts),
       selfService: new Overview(parts),

@@ -137,7 +137,9 @@ export class Gateway {
     }
     if (session !== undefined && isActivity(req)) this.#parts.sessions.touch(session, this.#parts.clock.now());
     if (ownPath !== undefined) {
-      const facts = { requestId: newRequestId(), client: scope.client, session, path: ownPath };
+      const { agent } = clientFacts(scope.client, req);
+      const { wish } = arrival.cookies;
+      const facts = { requestId: newRequestId(), client: scope.client, agent, wish, session, path: ownPath };
       return this.#parts.web.handle(req, res, facts);
     }
 

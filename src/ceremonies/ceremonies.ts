@@ -295,7 +295,33 @@ export interface News {
   seen(session: LiveSession): Promise<void>;
 }
 
+/** Somebody before the door: nothing of it is proved. */
+export interface Arriving {
+  /** As typed. */
+  readonly name: string;
+  readonly from: ClientFacts;
+  /** Where they wanted to go. */
+  readonly returnTo: ReturnPath;
+}
+
+/** The way in where the factor comes before the application. Each call is for an anonymous session, and counted for the address. */
+export interface Entrance {
+  /** Whether there is such a way at all; where there is none, every call is refused. */
+  isOpen(): boolean;
+  enter(session: LiveSession, who: Arriving, code: unknown): Promise<Proved | Refusal>;
+  /** What the key of this name is asked; a name without one gets a question too, which no key answers. */
+  question(session: LiveSession, who: Arriving): Promise<{ readonly ok: true; readonly shown: Json } | Refusal>;
+  enterWithKey(session: LiveSession, who: Arriving, response: unknown): Promise<Proved | Refusal>;
+  /** Leads to where the first method is set up. */
+  showTicket(
+    session: LiveSession,
+    who: Arriving,
+    ticket: string,
+  ): Promise<{ readonly ok: true; readonly issued: Issued } | Refusal>;
+}
+
 export interface Ceremonies {
+  readonly entrance: Entrance;
   readonly news: News;
   readonly prover: Prover;
   readonly enroller: Enroller;

@@ -20,6 +20,8 @@ import type { Collection, CounterRecord } from '../store/store.ts';
 const DAY_MS = 86_400_000;
 /** Failures are remembered until a success, or this long. */
 const GUESS_MEMORY_MS = 365 * DAY_MS;
+/** How long an address is one that the owner of an account signs in from. */
+const KNOWN_MEMORY_MS = 90 * DAY_MS;
 const USED_MEMORY_MS = 400 * DAY_MS;
 
 export class Counters {
@@ -64,6 +66,29 @@ export class Counters {
     if (counter.count >= limits.hard) return { lock: 'locked' };
     const until = pausedUntil(counter, limits);
     return until !== undefined && until > now ? { lock: 'paused', until } : { lock: 'none' };
+  }
+
+  /** One guess at a name by somebody without a password. Too many make a pause there, and nowhere else. */
+  guessFrom(identity: Identity, bucket: string, now: Instant, limits: GuessLimits): Promise<GuessRuling> {
+    return this.#store.update<GuessRuling>(guessFromKey(identity, bucket), (current) => {
+      const ruling = spendGuess(asGuesses(current), now, { ...limits, hard: Number.MAX_SAFE_INTEGER });
+      if (!ruling.allowed) return { result: ruling };
+      return { write: { ...ruling.counter, expiresAt: now + DAY_MS }, result: ruling };
+    });
+  }
+
+  /** The owner of an account got in from there: guesses from there begin anew, and are those of somebody who is known there. */
+  async knowFrom(identity: Identity, bucket: string, now: Instant): Promise<void> {
+    await this.forget(guessFromKey(identity, bucket));
+    await this.#store.update(`known:${bucket}:${identity}`, () => ({
+      write: { expiresAt: now + KNOWN_MEMORY_MS },
+      result: undefined,
+    }));
+  }
+
+  async isKnownFrom(identity: Identity, bucket: string, now: Instant): Promise<boolean> {
+    const record = await this.#store.get(`known:${bucket}:${identity}`);
+    return record !== undefined && record.expiresAt > now;
   }
 
   /** One try within one question (a pending login, a draft). @returns how many it makes, this one included. */
@@ -158,6 +183,10 @@ export class Counters {
       return { write: { at: spending.at.toSpliced(index, 1), expiresAt: current.expiresAt }, result: undefined };
     });
   }
+}
+
+function guessFromKey(identity: Identity, bucket: string): string {
+  return `guess-from:${bucket}:${identity}`;
 }
 
 /** A record that is no counter counts as spent, never as none (I6). */

@@ -4,6 +4,7 @@
  */
 import { mayChangeFactors, mayWaitUntil } from '../gate/policy.ts';
 import { provedWithin } from '../gate/session.ts';
+import type { Instant } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, emptyUser, ownerOf } from './accounts.ts';
@@ -29,6 +30,22 @@ export function mayChange(
   return mayChangeFactors(parts.policy(ownerOf(session), session.record.from), changing, now);
 }
 
+/** Whether this is a ticket for this account that is still good. Uses nothing up. */
+export function isTicketFor(
+  parts: Pick<CeremonyParts, 'clock' | 'limits' | 'store'>,
+  user: UserRecord,
+  typed: string,
+): boolean {
+  const { clock, limits, store } = parts;
+  const mac = (label: string, text: string) => store.mac(label, text);
+  const madeAt = readTicket(mac, user.identity, typed, clock.now(), limits().ticketMs);
+  return isGoodFor(user, madeAt);
+}
+
+function isGoodFor(user: UserRecord, madeAt: Instant | undefined): madeAt is Instant {
+  return madeAt !== undefined && madeAt > (user.ticketsAfter ?? 0) && !hasFactor(user);
+}
+
 /** Binds a ticket to the session that shows it. Shown again elsewhere, it moves there: whoever has it has it. */
 export async function showTicket(
   parts: CeremonyParts,
@@ -46,8 +63,7 @@ export async function showTicket(
   const shown = await store.users.update<{ readonly ok: true } | Refusal>(identity, (current) => {
     const user = current ?? emptyUser(identity);
     if (session.ended) return { result: refusal('session-gone') };
-    const isGood = madeAt !== undefined && madeAt > (user.ticketsAfter ?? 0) && !hasFactor(user);
-    if (!isGood) return { result: refusal('ticket-wrong') };
+    if (!isGoodFor(user, madeAt)) return { result: refusal('ticket-wrong') };
     return { write: { ...user, ticket: { session: session.key, until: madeAt + ticketMs } }, result: { ok: true } };
   });
   log[shown.ok ? 'info' : 'warn'](shown.ok ? 'authn_ticket_accepted' : 'authn_ticket_refused', { identity });

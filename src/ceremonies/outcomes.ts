@@ -33,6 +33,11 @@ export type RefusalCode =
   | 'login-expired'
   | 'session-gone'
   | 'way-unknown'
+  // at the entrance, from anybody
+  | 'account-missing'
+  | 'entrance-refused' // the one answer to every name and code that do not let in
+  | 'entrance-busy'
+  | 'entrance-shut' // codes for this name from addresses where it never got in
   // the provider
   | 'provider-unavailable'
   | 'provider-misconfigured'

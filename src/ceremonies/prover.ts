@@ -96,7 +96,7 @@ export class FactorProver implements Prover {
     if (!verification.ok) {
       return this.#refuse(session, login, verification.reason, tries, ruling.left, chosen);
     }
-    return this.#accept(session, login, chosen, verification.enrolment ?? chosen.enrolment.id, trust);
+    return this.accept(session, login, chosen, verification.enrolment ?? chosen.enrolment.id, trust);
   }
 
   async look(session: LiveSession, way: string, trust = false): Promise<Proved | Refusal> {
@@ -116,7 +116,7 @@ export class FactorProver implements Prover {
     // Counted like any answer: somebody with the password who asks until the person taps is guessing, too.
     const ruling = await counters.guess(login.identity, clock.now(), { ...limits().guesses, pausesMs: [] });
     if (!ruling.allowed) return refusal('locked');
-    const accepted = await this.#accept(session, login, chosen, id, trust);
+    const accepted = await this.accept(session, login, chosen, id, trust);
     if (accepted.ok) await forgivePushes(this.#parts, matter);
     return accepted;
   }
@@ -224,13 +224,13 @@ export class FactorProver implements Prover {
     return refusal(wrongCode(factor, reason), facts);
   }
 
-  /** @param answered the id of the enrolment that was proved */
-  async #accept(
+  /** Lets somebody in whose answer was right. @param answered the id of the enrolment that was proved */
+  async accept(
     session: LiveSession,
     login: PendingLogin,
     chosen: Chosen,
     answered: string,
-    trust: boolean,
+    trust = false,
   ): Promise<Proved | Refusal> {
     const { browsers, clock, counters, log, notify, sessions, store } = this.#parts;
     // Read again: while the provider was asked, the factor may have been removed, or switched off.

@@ -24,7 +24,7 @@ export interface Chosen {
  * In the order in which to offer them: what last succeeded, then strongest first, and last what stands in for a lost method.
  * A code of an administrator is always among these: whether there is one is told to nobody.
  */
-export async function waysOf(parts: CeremonyParts, login: PendingLogin): Promise<readonly Chosen[]> {
+export async function waysOf(parts: CeremonyParts, login: Pick<PendingLogin, 'identity'>): Promise<readonly Chosen[]> {
   const ways = await possible(parts, login.identity);
   const used = new Map<Chosen, Instant>();
   for (const way of ways) used.set(way, await lastUse(parts, way));

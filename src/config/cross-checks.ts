@@ -1,10 +1,13 @@
 /** What no single key can know: keys that contradict each other (errors) and what is allowed but dangerous (warnings). */
+import { FACTOR_IDS, type FactorId } from '../gate/types.ts';
 import { hostMatcher } from '../profiles/patterns.ts';
+import type { Profile } from '../profiles/profile.ts';
 import type { ProfileData } from '../profiles/schema.ts';
 import { isInside, parseNetwork } from '../request/client.ts';
 import { checkDemands } from './demands.ts';
 import { isAnyOn, isOneOn } from './factors/factors.ts';
 import { isLoopback } from './loopback.ts';
+import { countingFactors } from './people.ts';
 import { error, type Remark, warning } from './remark.ts';
 import type { ParsedConfig } from './schema.ts';
 import { checkStore } from './store.ts';
@@ -138,6 +141,7 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
   if (config.policy.trustedBrowser.days > 0) {
     remarks.push(error(['policy', 'trustedBrowser', 'days'], 'is not available in this version; 0 is off'));
   }
+  if (profile.mode === 'gateway-first') remarks.push(...checkGatewayFirst(config));
   const places = [['login', 'page', profile.login?.page] as const, ['home', undefined, profile.home] as const];
   for (const [key, inner, place] of places) {
     if (place === undefined) continue;
@@ -147,4 +151,50 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
   }
   remarks.push(...checkDemands(config, profile));
   return remarks;
+}
+
+/** Ways in that a stranger who types a name may use: nothing is sent to anybody, and no service is asked about a name. */
+const AT_THE_ENTRANCE: readonly FactorId[] = ['passkey', 'totp', 'recovery', 'bypass'];
+/** What a stranger cannot guess in a lifetime. */
+const UNGUESSABLE: readonly FactorId[] = ['passkey', 'recovery', 'bypass'];
+
+/** The factor is the way in, so everybody has one, and who may set up the first is an administrator's word. */
+function checkGatewayFirst({ factors, policy }: ParsedConfig): readonly Remark[] {
+  const mode = 'with upstream.mode: gateway-first';
+  const remarks: Remark[] = [];
+  if (policy.default !== 'required') remarks.push(error(['policy', 'default'], `must be required ${mode}`));
+  for (const [name, level] of Object.entries(policy.users)) {
+    if (level !== 'required') remarks.push(error(['policy', 'users', name], `must be required ${mode}`));
+  }
+  if (policy.graceUntil !== undefined) remarks.push(error(['policy', 'graceUntil'], `cannot be ${mode}`));
+  // Nothing stands for a factor where nothing else was proved.
+  if (policy.trustedNetworks.length > 0) remarks.push(error(['policy', 'trustedNetworks'], `cannot be ${mode}`));
+  const { firstEnrolment } = policy;
+  if (firstEnrolment.needs !== 'ticket') {
+    remarks.push(error(['policy', 'firstEnrolment', 'needs'], `must be ticket ${mode}: nobody has proved a password`));
+  }
+  for (const key of ['withoutTicketFrom', 'withoutTicketUntil'] as const) {
+    const isGiven = key === 'withoutTicketFrom' ? firstEnrolment[key].length > 0 : firstEnrolment[key] !== undefined;
+    if (isGiven) remarks.push(error(['policy', 'firstEnrolment', key], `cannot be ${mode}`));
+  }
+  for (const factor of FACTOR_IDS) {
+    if (!AT_THE_ENTRANCE.includes(factor) && isOneOn(factors, [factor])) {
+      remarks.push(error(['factors', factor], `lets nobody in ${mode}; switch it off, and passkey or totp on`));
+    }
+  }
+  return remarks;
+}
+
+/** An administrator of the gateway signs in by the factor alone there. */
+export function checkAdministrators({ admins, policy }: ParsedConfig, profile: Profile): readonly Remark[] {
+  if (profile.mode !== 'gateway-first') return [];
+  const counting = countingFactors(policy, profile.identify);
+  const isSafe = (name: string): boolean => {
+    const identity = profile.identify(name);
+    const factors = identity === undefined ? undefined : counting(identity);
+    return factors?.every((factor) => UNGUESSABLE.includes(factor)) === true;
+  };
+  const rule =
+    'with upstream.mode: gateway-first needs a line in policy.factors without codes that can be guessed: [passkey, recovery]';
+  return admins.flatMap((name, i) => (isSafe(name) ? [] : [error(['admins', i], rule)]));
 }

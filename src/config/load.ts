@@ -14,7 +14,7 @@ import type { ProfileData } from '../profiles/schema.ts';
 import { Source } from '../profiles/source.ts';
 import { aroundOf, complete, type Files } from './complete.ts';
 import type { Config } from './config.ts';
-import { checkAgainstProfile, crossCheck } from './cross-checks.ts';
+import { checkAdministrators, checkAgainstProfile, crossCheck } from './cross-checks.ts';
 import { checkFactors, type SecretAt, secretsOf } from './factors/factors.ts';
 import { configJsonSchema, OVERRIDE_KEYS } from './json-schema.ts';
 import { error, type Remark, warning } from './remark.ts';
@@ -89,6 +89,7 @@ export async function checkConfig(text: string, path: string, env: Env): Promise
     return { ok: false, problems: inOrder(problems) };
   }
   add(checkNames(config, profile.profile));
+  add(checkAdministrators(config, profile.profile));
   if (problems.some(({ severity }) => severity === 'error')) return { ok: false, problems: inOrder(problems) };
   return {
     ok: true,

@@ -1,6 +1,6 @@
 /** Names in the configuration, compared as the profile compares them. Decides nothing about a request. */
 import type { FirstRule, PolicyFor } from '../gate/policy.ts';
-import type { ClientFacts, Identity, PolicyLevel } from '../gate/types.ts';
+import type { ClientFacts, FactorId, Identity, PolicyLevel } from '../gate/types.ts';
 import type { Config } from './config.ts';
 
 const DAY_MS = 86_400_000;
@@ -21,7 +21,7 @@ export interface Places {
 export function policyOf(policy: Config['policy'], identify: Identify, { isFree, isTrusted }: Places): PolicyOf {
   const { firstEnrolment, graceUntil } = policy;
   const level = levelsOf(policy, identify);
-  const allowed = byName(policy.factors, identify);
+  const allowed = countingFactors(policy, identify);
   const browserMs = browserMsOf(policy, identify);
   return (identity, from) => {
     const factors = allowed(identity);
@@ -54,6 +54,14 @@ function firstRule(
   if (withoutTicketFrom.length === 0 && until === undefined) return { needs };
   const here = withoutTicketFrom.length === 0 || (from !== undefined && isFree(from.address));
   return { needs, free: { here, ...(until === undefined ? {} : { until }) } };
+}
+
+/** Kinds of proof that count for an identity; `undefined`: every one that is on. */
+export function countingFactors(
+  policy: Pick<Config['policy'], 'factors'>,
+  identify: Identify,
+): (identity: Identity) => readonly FactorId[] | undefined {
+  return byName(policy.factors, identify);
 }
 
 export function levelsOf(

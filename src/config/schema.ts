@@ -62,7 +62,9 @@ const upstream = z.strictObject({
     .string()
     .min(1)
     .default('lucy')
-    .describe('Name of a shipped profile (lucy, dokuwiki, qbittorrent, generic-php), or the path of your own.'),
+    .describe(
+      'Name of a shipped profile (lucy, dokuwiki, qbittorrent, radicale, generic-php), or the path of your own.',
+    ),
   ca: path
     .optional()
     .describe(

@@ -80,6 +80,11 @@ export interface Factor extends Judge {
   instructions(enrolment: Enrolment, person: Person): Promise<Instructions>;
   /** Whether two enrolments are one thing, which only one account may have (one key, for example). Absent: never. */
   isSame?(one: Json, other: Json): boolean;
+  /**
+   * What stands in for the enrolment of a name that has none, where nobody may be told that: always the same for a name, and
+   * judged like a real one. Whoever asks for it takes no answer to it for a proof.
+   */
+  decoy?(identity: Identity): Json;
   /** Tells the provider that the enrolment ended. Best effort: ours is gone whatever it answers. */
   remove(enrolment: Enrolment): Promise<void>;
   /** Whether the provider takes our key and our account, for the admin page; absent when local. Names no person. */

@@ -381,7 +381,7 @@ function notGatewayFirst({
   whoami,
 }: z.output<typeof profileShape>): readonly Complaint[] {
   const rule = 'does not go with mode: gateway-first';
-  const found: Complaint[] = [['gateway-first is not available in this version', 'mode']];
+  const found: Complaint[] = [];
   if (login !== undefined) found.push([`${rule}: the gateway leaves the login alone`, 'login']);
   if (whoami !== undefined) found.push([`${rule}: who it is was proved before`, 'whoami']);
   if (access === 'public') found.push([`${rule}, where nothing is open before the factor`, 'access']);

@@ -9,7 +9,13 @@ export interface Advice {
 export function profileWarnings(profile: ProfileData): readonly Advice[] {
   const advice: Advice[] = [];
   const { whoami } = profile;
-  if (whoami === undefined) {
+  if (profile.mode === 'gateway-first') {
+    if (profile.authorization === 'any') {
+      const rule =
+        'with any, the password of another person works behind the factor of this one; same-user ties them together';
+      advice.push({ path: ['authorization'], rule });
+    }
+  } else if (whoami === undefined) {
     advice.push({
       path: ['whoami'],
       rule: 'without whoami the login form names the person, and logins by other doors are not noticed',

@@ -14,6 +14,7 @@ import { type Assets, loadAssets } from './assets.ts';
 import { challengePages } from './challenge.ts';
 import type { OwnContext, OwnExtras, OwnMiddleware, OwnState } from './context.ts';
 import { enrolPages } from './enrol.ts';
+import { entrancePages } from './entrance.ts';
 import { ClientGone } from './form.ts';
 import { gracePages } from './grace.ts';
 import { pageHeaders } from './headers.ts';
@@ -49,6 +50,7 @@ export function createWeb(options: WebOptions): Web {
   const router: OwnRouter = new Router<OwnState, OwnExtras>({ strict: true, sensitive: true });
   const routes = routesOn(router, screen);
   for (const add of [
+    entrancePages,
     challengePages,
     pushPages,
     stepUpPages,

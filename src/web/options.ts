@@ -21,7 +21,7 @@ export interface KeptForms {
 export interface WebOptions {
   readonly ceremonies: Ceremonies;
   /** For what pages remember between two requests, and for what became of a session meanwhile; rights change in the ceremonies. */
-  readonly sessions: Pick<Sessions, 'peek' | 'setPage' | 'settled' | 'stands'>;
+  readonly sessions: Pick<Sessions, 'create' | 'peek' | 'setPage' | 'settled' | 'stands'>;
   readonly kept: KeptForms;
   readonly key: KeySettings;
   readonly site: () => Site;

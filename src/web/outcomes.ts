@@ -9,7 +9,7 @@ import { timeOf } from './times.ts';
 export type LogLevel = 'info' | 'warn' | 'error';
 
 /** Where a page shows it: beside a field, above the form, or alone, because the form is of no use any more. */
-export type Place = 'code' | 'number' | 'country' | 'name' | 'ticket' | 'reason' | 'form' | 'end';
+export type Place = 'account' | 'code' | 'number' | 'country' | 'name' | 'ticket' | 'reason' | 'form' | 'end';
 
 export interface Outcome {
   readonly status: number;
@@ -29,6 +29,19 @@ const TEXT_TROUBLE = 'Use another way to sign in, or try again in a few minutes.
 const NO_TRY = 'This did not use up a try.';
 
 export const REFUSALS = {
+  'account-missing': row(422, 'info', 'account', () => ['Enter the name of your account']),
+  'entrance-refused': row(422, 'warn', 'form', () => [
+    'The name and the code do not let you in. Check both and try again',
+    'A code works once. Wait for your app to show a new one.',
+  ]),
+  'entrance-busy': row(429, 'warn', 'form', (facts) => [
+    'There were too many attempts to sign in from your address',
+    `Try again ${when(facts)}.`,
+  ]),
+  'entrance-shut': row(429, 'warn', 'form', () => [
+    'Too many codes were tried for this name, so none is taken from here for now',
+    'Use a passkey, or sign in from where you usually do.',
+  ]),
   'code-empty': row(422, 'info', 'code', () => ['Enter the security code']),
   'code-too-short': row(422, 'info', 'code', (facts) => [
     `You’ve not entered enough numbers, the code must be ${length(facts)}`,

@@ -121,7 +121,7 @@ export async function leave(ctx: OwnContext, next: Notice, sent?: Dispatch): Pro
 export async function leaveWith(
   { sessions }: Pick<WebOptions, 'sessions'>,
   session: LiveSession,
-  notice: Extract<Notice, { kind: 'recovery-used' | 'bypass-used' }>,
+  notice: Extract<Notice, { kind: 'recovery-used' | 'bypass-used' | 'ticket-accepted' }>,
 ): Promise<void> {
   sessions.setPage(session, { notice: { ...notice } });
   await sessions.settled(session);

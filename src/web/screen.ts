@@ -16,6 +16,7 @@ import type { ErrorView, Views } from './views.ts';
 import type { GatePage } from './web.ts';
 
 const FIELD_IDS = {
+  account: 'account-name',
   code: 'otp-code',
   number: 'phone-number',
   country: 'phone-country',

@@ -14,6 +14,8 @@ import { WORDS } from './words/words.ts';
 /** Titles of pages, which browsers show in tabs and history. */
 export const TITLES = {
   challenge: 'Enter your security code',
+  entrance: 'Sign in',
+  entranceTicket: 'Set up your first method',
   recoveryCode: 'Enter a recovery code',
   bypassCode: 'Enter the code from your administrator',
   useKey: 'Use your passkey or security key',

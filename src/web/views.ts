@@ -74,6 +74,30 @@ export interface ChallengeView extends CodeFormView {
   readonly trust: TrustView | false;
 }
 
+/** Before anybody is known. */
+export interface EntranceView {
+  /** Names the part of the form that takes the answer. */
+  readonly answer: 'digits' | 'recovery-code';
+  /** As typed. */
+  readonly name: string;
+  readonly error: ErrorView | false;
+  readonly hint: string;
+  readonly hasCodes: boolean;
+  readonly hasKeys: boolean;
+}
+
+export interface EntranceKeyView {
+  readonly name: string;
+  readonly needsScript: string;
+  readonly question: string;
+  readonly hint: string;
+}
+
+export interface EntranceTicketView {
+  readonly name: string;
+  readonly error: ErrorView | false;
+}
+
 export interface PushView {
   readonly heading: string;
   readonly error: ErrorView | false;
@@ -346,6 +370,9 @@ export interface AdminTicketView {
 
 /** Template name → what it gets. */
 export interface Views {
+  readonly entrance: EntranceView;
+  readonly 'entrance-key': EntranceKeyView;
+  readonly 'entrance-ticket': EntranceTicketView;
   challenge: ChallengeView;
   push: PushView;
   resume: ResumeView;

@@ -11,6 +11,10 @@ export interface WebScope {
   /** Address of the client, as the trusted proxies tell it. */
   readonly client: string;
   readonly session: LiveSession | undefined;
+  /** `User-Agent`: printable, at most 256 characters. */
+  readonly agent: string;
+  /** What the browser remembers of where the person wanted to go, unchecked. */
+  readonly wish: string | undefined;
   /** Path below `gatewayPath`, canonical, beginning with `/`. */
   readonly path: string;
 }

@@ -19,6 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+const FIRST = 'publicUrl: https://dav.example.com\nupstream:\n  url: https://10.0.0.7\n  profile: radicale\n';
+const STRICT = `${FIRST}policy: { default: required, firstEnrolment: { needs: ticket } }\n`;
 const HASH = `sha256:${'0'.repeat(64)}`;
 const BASE = 'publicUrl: https://lucy.example.com\nupstream:\n  url: https://10.0.0.7\n';
 
@@ -94,6 +96,11 @@ test('a short file gets every default, in milliseconds and absolute paths', asyn
   });
   expect(config.factors.authy).toBeUndefined();
   expect(await said(BASE)).toEqual([]);
+});
+
+test('the factor before the application: its administrators prove what nobody guesses', async () => {
+  const text = STRICT.replace('{ default', '{ factors: { root: [passkey, recovery] }, default');
+  expect(await said(`${text}admins: [root]\nfactors: { passkey: {} }\n`)).toEqual([]);
 });
 
 test('five mistakes are five problems, each with its line, at once', async () => {
@@ -194,6 +201,31 @@ describe('single mistakes', () => {
     [`${BASE}policy: { trustedNetworks: [0.0.0.0/0] }\n`, /everybody is in this network/],
     [`${BASE}policy: { trustedNetworks: ['::/0'] }\n`, /everybody is in this network/],
     [`${BASE}policy: { users: { "a\\u0007": off } }\n`, /cannot be the name of an account/],
+    [
+      `${BASE}  mode: gateway-first\n`,
+      /upstream\.mode|login: does not go with mode: gateway-first[\s\S]*whoami: does not go[\s\S]*class: does not go with mode/,
+    ],
+    [`${FIRST}policy: { firstEnrolment: { needs: ticket } }\n`, /policy\.default: must be required/],
+    [`${FIRST}policy: { default: required }\n`, /policy\.firstEnrolment\.needs: must be ticket/],
+    [
+      `${FIRST}policy: { default: required, users: { a: optional }, firstEnrolment: { needs: ticket } }\n`,
+      /policy\.users\.a: must be required/,
+    ],
+    [
+      `${FIRST}policy: { default: required, firstEnrolment: { needs: ticket, withoutTicketFrom: [10.0.0.0/8] } }\n`,
+      /withoutTicketFrom: cannot be/,
+    ],
+    [
+      `${FIRST}policy: { default: required, trustedNetworks: [10.0.0.0/8], firstEnrolment: { needs: ticket } }\n`,
+      /policy\.trustedNetworks: cannot be/,
+    ],
+    [`${STRICT}factors: { authy: { apiKey: geheim } }\n`, /factors\.authy: lets nobody in/],
+    [`${STRICT}admins: [root]\n`, /admins\[0\]: with upstream\.mode: gateway-first needs a line in policy\.factors/],
+    [`${STRICT}upstreem: {}\n`, /there is no such key/],
+    [`${BASE}  authorization: any\n`, /upstream\.authorization: needs mode: gateway-first/],
+    [`${FIRST}  access: public\n`, /access: does not go with mode: gateway-first/],
+    [`${FIRST}  hosts: { public: [a.example] }\n`, /hosts\.public: does not go with mode/],
+    [`${FIRST}  routes: [{ class: login, path: /login }]\n`, /routes\[0\]\.class: does not go with mode/],
     [`${BASE}clients: [{ name: a, hash: 'sha256:12' }]\n`, /clients\[0\]\.hash: sha256: and 64 hex digits/],
     [`${BASE}clients: [{ name: My App, hash: '${HASH}' }]\n`, /clients\[0\]\.name: small letters/],
     [

@@ -40,6 +40,14 @@ test('a good profile has nothing to say', async () => {
   expect(await problems(GOOD)).toEqual([]);
 });
 
+test('gateway-first: neither login nor whoami, and a warning where factor and password are not tied together', async () => {
+  const text = 'name: mine\nmode: gateway-first\nauthorization: any\n';
+  expect(await problems(text)).toEqual([
+    expect.stringContaining('authorization: with any, the password of another person'),
+  ]);
+  expect(await problems('name: mine\n')).toEqual([expect.stringContaining('login: is missing')]);
+});
+
 test('everything that is wrong is said at once, each with its line', async () => {
   const text = `name: My App
 mode: gateway

@@ -15,6 +15,24 @@ const lucy = await shipped('lucy');
 const dokuwiki = await shipped('dokuwiki');
 const generic = await shipped('generic-php');
 const qbittorrent = await shipped('qbittorrent');
+const radicale = await shipped('radicale');
+
+describe('radicale', () => {
+  test.each(['GET /', 'GET /.web/', 'GET /.web/fn.js', 'PROPFIND /alice/', 'GET /.well-known/caldav', 'POST /.web/'])(
+    '%s is closed: the factor comes first',
+    (line) => expect(ask(radicale, line).class).toBe('protected'),
+  );
+
+  test('the password is that of whoever proved the factor, in the case that they typed', () => {
+    const alice = radicale.identify('alice');
+    if (alice === undefined) throw new Error('no name');
+    const basic = (user: string) => [`Basic ${Buffer.from(`${user}:x`).toString('base64')}`];
+    expect(radicale.mode).toBe('gateway-first');
+    expect(radicale.authorization(basic('alice'), alice)).toBe('own');
+    expect(radicale.authorization(basic('Alice'), alice)).toBe('foreign');
+    expect(radicale.authorization(basic('bob'), alice)).toBe('foreign');
+  });
+});
 
 describe('lucy', () => {
   test.each([

@@ -61,6 +61,8 @@ export class CeremoniesDouble implements Ceremonies {
   rows: UserRow[] = [];
   pageSize = 2;
   #next: Refusal | Error | undefined;
+  /** Whether the factor comes before the application. */
+  hasEntrance = false;
   readonly #sessions: Sessions;
   readonly #clock: Clock;
 
@@ -68,6 +70,14 @@ export class CeremoniesDouble implements Ceremonies {
     this.#sessions = sessions;
     this.#clock = clock;
   }
+
+  readonly entrance: Ceremonies['entrance'] = {
+    isOpen: () => this.hasEntrance,
+    enter: async () => this.#refused() ?? refusal('entrance-refused'),
+    question: async () => this.#refused() ?? { ok: true, shown: { challenge: 'AAAA', allowCredentials: [] } },
+    enterWithKey: async () => this.#refused() ?? refusal('assertion-refused'),
+    showTicket: async () => this.#refused() ?? refusal('ticket-wrong'),
+  };
 
   refuseNext(next: Refusal | Error): void {
     this.#next = next;

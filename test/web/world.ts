@@ -136,7 +136,8 @@ export class World {
     }
     const session = this.sessions.peek(key);
     const path = url.pathname.slice('/_2fa'.length);
-    void this.web.handle(req, res, { requestId: 'req-0001', client: '127.0.0.1', session, path });
+    const facts = { requestId: 'req-0001', client: '127.0.0.1', agent: 'Firefox', wish: undefined, session, path };
+    void this.web.handle(req, res, facts);
   }
 
   async person(event: 'anonymous' | 'challenge' | 'enrol' | 'pass' | 'proved', name = ALICE): Promise<Person> {

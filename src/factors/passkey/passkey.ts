@@ -22,6 +22,8 @@ export interface PasskeyNeeds {
 
 /** At least 16 (WebAuthn 13.4.3). */
 const CHALLENGE_BYTES = 32;
+/** What the passkeys of most phones say. */
+const DECOY_TRANSPORTS = ['internal', 'hybrid'];
 /** How long a person may take, in ms; the challenge lives as long. */
 const TIMEOUT_MS = 300_000;
 
@@ -89,6 +91,19 @@ export function createPasskey(options: PasskeyOptions, { randomBytes, mac, site 
 
     async send(): Promise<Sending> {
       return { sent: false, reason: 'channel-off' };
+    },
+
+    decoy(identity: string): Json {
+      const credentialId = mac('passkey-decoy', identity).toString('base64url');
+      const user = handleOf(identity);
+      const credential: Credential = {
+        credentialId,
+        publicKey: '',
+        transports: DECOY_TRANSPORTS,
+        user,
+        isSynced: true,
+      };
+      return { ...credential };
     },
 
     async remove(): Promise<void> {},

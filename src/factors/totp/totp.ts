@@ -31,6 +31,11 @@ const LONGEST_NAME = 100;
 export function createTotp(options: TotpOptions, randomBytes: RandomBytes): Factor {
   const digits = options.digits ?? 6;
   const skew = options.skew ?? 1;
+  const decoy = newSecret();
+
+  function newSecret(): Json {
+    return { secret: new Secret({ buffer: exactBuffer(randomBytes(SECRET_BYTES)) }).base32 };
+  }
 
   return {
     id: 'totp',
@@ -44,7 +49,7 @@ export function createTotp(options: TotpOptions, randomBytes: RandomBytes): Fact
     discloses: () => [],
 
     async begin(): Promise<Begun> {
-      return { ok: true, data: { secret: new Secret({ buffer: exactBuffer(randomBytes(SECRET_BYTES)) }).base32 } };
+      return { ok: true, data: newSecret() };
     },
 
     async instructions(enrolment: Enrolment, person: Person): Promise<Instructions> {
@@ -65,6 +70,8 @@ export function createTotp(options: TotpOptions, randomBytes: RandomBytes): Fact
     async send(): Promise<Sending> {
       return { sent: false, reason: 'channel-off' };
     },
+
+    decoy: () => decoy,
 
     async remove(): Promise<void> {},
   };
