@@ -74,10 +74,15 @@ export function buildFactors(options: FactorsOptions, needs: FactorsNeeds): Fact
   );
   const recovery = options.recovery === undefined ? {} : { recovery: createRecovery(options.recovery, needs) };
   const bypass = options.bypass === undefined ? {} : { bypass: createBypass(options.bypass, needs) };
+  /** A provider of the operator's own goes first. */
+  const reached = (channel: 'email' | 'sms') => {
+    const factor = [mail, sms, verify].find((one) => one?.channels.includes(channel));
+    return factor === undefined ? {} : { [channel]: factor };
+  };
   return {
     ...recovery,
     ...bypass,
-    reach: { ...(mail === undefined ? {} : { email: mail }), ...(sms === undefined ? {} : { sms }) },
+    reach: { ...reached('email'), ...reached('sms') },
     get: (id) => factors.find((factor) => factor.id === id),
     list: () => factors,
     async close() {

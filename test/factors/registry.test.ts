@@ -80,3 +80,19 @@ it('an unsafe option stops the building, with nothing opened', () => {
   expect(() => buildFactors({ authy: { ...authy, baseUrl: 'http://api.authy.com' } }, needs)).toThrow(AuthyOptionError);
   expect(open).not.toHaveBeenCalled();
 });
+
+it('an address that is known is reached by what the operator has: a provider of his own first', async () => {
+  const { open: _pretend, ...real } = needs;
+  const account = { accountSid: 'AC', authToken: 'a', serviceSid: 'VA', baseUrl: 'https://verify.test', timeoutMs: 1 };
+  const request = { url: 'https://sms.test', method: 'POST', headers: {}, secrets: {}, success: {} } as const;
+  const sms = { ...request, provider: 'SMS', digits: 6, lifeMs: 1, timeoutMs: 1 };
+  const reach = (options: Parameters<typeof buildFactors>[0]) => {
+    const { email, sms: text } = buildFactors(options, real).reach;
+    return [email?.id, text?.id];
+  };
+  const texts = { ...account, channels: ['call', 'sms'] } as const;
+  expect(reach({ authy })).toEqual([undefined, undefined]);
+  expect(reach({ verify: texts })).toEqual([undefined, 'verify']);
+  expect(reach({ verify: { ...account, channels: ['email'] } })).toEqual(['verify', undefined]);
+  expect(reach({ verify: texts, sms })).toEqual([undefined, 'sms']);
+});

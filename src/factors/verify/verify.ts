@@ -58,7 +58,8 @@ export function createVerify(options: VerifyOptions, needs: VerifyNeeds): Factor
   async function open(to: string, channel: Channel, mine: string | undefined): Promise<Started> {
     if (mine === undefined) {
       const withdrawn = await withdraw(to);
-      if (!withdrawn.ok) return withdrawn;
+      // What the service cannot find by an address, the start will bring to light.
+      if (!withdrawn.ok && withdrawn.reason !== 'number') return withdrawn;
     }
     const started = await start(to, channel);
     if (!started.ok || started.isNew || started.verification === mine) return started;

@@ -161,6 +161,22 @@ describe('a whole life over the wire', () => {
     expect(await verify.verify(askedAbout(enrolment, { state: third }), code)).toEqual({ ok: true });
   });
 
+  it('does so also where the service finds no verification by a number', async () => {
+    const verify = connect();
+    const enrolment = await enrol(verify);
+    const first = stateOf(await verify.send(askedAbout(enrolment), 'sms', false));
+    service.fail(problem(400, 60200), 'update');
+    const second = stateOf(await verify.send(askedAbout(enrolment, { question: 'login-2' }), 'sms', false));
+    expect(service.requests.map(({ call }) => call)).toEqual([
+      ...['update', 'start'],
+      ...['update', 'start', 'update', 'start'],
+    ]);
+    const code = service.messages.at(-1)?.code ?? '';
+    expect(await verify.verify(askedAbout(enrolment, { state: first }), code)).toMatchObject({ ok: false });
+    expect(await verify.verify(askedAbout(enrolment, { state: second }), code)).toEqual({ ok: true });
+    expect(logged).toMatchObject([{ event: 'verify.refused', facts: { call: 'withdraw', code: 60200 } }]);
+  });
+
   it('gives up where the service does not let go of a verification', async () => {
     const verify = connect();
     const enrolment = await enrol(verify);
