@@ -224,7 +224,7 @@ export class Gateway {
   }
 
   #act(decision: Decision, way: Way): Promise<void> | void {
-    if (way.isResumed && !mayResume(decision)) return this.#replies.refuse(way.req, way.res, 'session-ended', true);
+    if (way.isResumed && !mayResume(decision)) return this.#replies.refuse(way.req, way.res, 'nothing-kept', true);
     switch (decision.do) {
       case 'forward':
         if (!decision.guarded && decision.jar === 'own' && this.#isScriptedPage(way)) return this.#logins.page(way);

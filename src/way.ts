@@ -79,14 +79,14 @@ export function doubtOf(
   return start?.complete === false && route.class === 'login' ? 'body-too-large' : undefined;
 }
 
-/** What the policy demands of a request by its address. On a public host nobody has a session, and nothing to prove. */
+/** What the policy demands of a request by its address. */
 export function demandOf(
   { demands }: Settings,
   method: string,
-  { onPublicHost, target }: Scope,
+  { target }: Scope,
   clock: Clock,
 ): DemandedProof | undefined {
-  if (demands === undefined || onPublicHost) return undefined;
+  if (demands === undefined) return undefined;
   const withinMs = demands(method, target.path);
   return withinMs === undefined ? undefined : { withinMs, now: clock.now() };
 }

@@ -14,6 +14,7 @@ import { SMALL_PROFILE, type SmallApp, startSmallApp } from './small-app.ts';
 
 const MINUTE = 60_000;
 const MARK = 'delete=everything-of-17';
+const LOGIN_FIELDS = { user: 'user', password: 'password' };
 const FORM = { delete: 'everything-of-17', note: 'a b&c=ü' };
 
 let h: Harness;
@@ -292,6 +293,34 @@ describe('what is kept is sent once, by nobody else, and not later', () => {
     expect((await browser.post('/users', { 'lucy2fa-resume': 'A'.repeat(32) })).status).toBe(409);
     expect(posts()).toEqual([]);
   });
+});
+
+describe('after a reload', () => {
+  const rules = (path: string, over: Record<string, unknown>): Record<string, unknown> => ({
+    ...SMALL_PROFILE,
+    routes: [...SMALL_PROFILE.routes, { path, ...over }],
+  });
+
+  it.each([
+    ['a login, of another', { login: { ...SMALL_PROFILE.login, requests: [{ path: '/users', form: LOGIN_FIELDS }] } }],
+    ['a way to sign out', { logout: [{ path: '/users' }] }],
+    ['open to programs', rules('/users', { class: 'service', from: ['127.0.0.1'] })],
+  ])('what was kept is not sent where it has become %s', async (_what, profile) => {
+    const browser = await onThePage();
+    const page = await atTheEnd(browser, await browser.post('/users', { user: 'bob', password: 'b' }));
+    await h.reload({ ...SMALL_PROFILE, ...profile });
+    const answer = await send(browser, page);
+    expect([answer.status, answer.html]).toEqual([409, expect.stringContaining('There is nothing left to send')]);
+    expect(posts()).toEqual([]);
+  });
+});
+
+it('a way to sign out at an address that asks for a proof is no way to the address', async () => {
+  const browser = await onThePage({ profile: { ...SMALL_PROFILE, logout: [{ path: '/users/out' }] } });
+  expect((await browser.post('/users/out', FORM)).url.pathname).toBe('/login');
+  expect(posts()).toEqual([]);
+  expect(reached('GET /logout'), 'signed out by a request of ours').toBe(true);
+  expect((await browser.get('/home')).url.pathname).toBe('/login');
 });
 
 describe('what is never kept', () => {

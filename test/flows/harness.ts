@@ -15,6 +15,7 @@ import { Listener } from '../../src/listen/listener.ts';
 import { createLog } from '../../src/log.ts';
 import type { KnownPerson } from '../../src/people/people.ts';
 import { loadProfile } from '../../src/profiles/load.ts';
+import type { Profile } from '../../src/profiles/profile.ts';
 import { Source } from '../../src/profiles/source.ts';
 import { isInside, isPlacedIn, parseNetwork } from '../../src/request/client.ts';
 import { type ApiClient, ApiClients } from '../../src/request/client-credential.ts';
@@ -83,6 +84,8 @@ export class Harness {
   /** In front of several gateways. */
   readonly front: RoundRobin | undefined;
   readonly logged: string[];
+  /** Takes another profile into use, as a reload does. */
+  readonly reload: (profile: Record<string, unknown>) => Promise<void>;
   readonly #close: () => Promise<void>;
 
   private constructor(
@@ -98,6 +101,7 @@ export class Harness {
     this.gateways = fields.gateways;
     this.front = fields.front;
     this.logged = fields.logged;
+    this.reload = fields.reload;
     this.#close = fields.end;
   }
 
@@ -112,13 +116,10 @@ export class Harness {
     const log = createLog('debug', { write: (line) => void logged.push(line) });
     const upstreamUrl = new URL(options.upstreamUrl ?? app.url);
     const upstream = openUpstream({ url: upstreamUrl.origin, clock, ...options.upstream });
-    const loaded = await loadProfile({
-      ref: 'lucy',
-      folder: '.',
-      overrides: { values: options.profile ?? {}, source: new Source('test', ''), at: [] },
-    });
-    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-    const { profile } = loaded;
+    let profile = await profileWith(options.profile ?? {});
+    const reload = async (values: Record<string, unknown>): Promise<void> => {
+      profile = await profileWith(values);
+    };
     const factors = buildFactors(
       {
         totp: { issuer: 'Lucy' },
@@ -253,6 +254,7 @@ export class Harness {
       gateways,
       front,
       logged,
+      reload,
       end,
     });
   }
@@ -289,4 +291,11 @@ export class Harness {
   async close(): Promise<void> {
     await this.#close();
   }
+}
+
+async function profileWith(values: Record<string, unknown>): Promise<Profile> {
+  const overrides = { values, source: new Source('test', ''), at: [] };
+  const loaded = await loadProfile({ ref: 'lucy', folder: '.', overrides });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.profile;
 }
