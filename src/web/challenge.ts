@@ -13,6 +13,7 @@ import { outcomeOf } from './outcomes.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
+import { wayBack } from './step-up.ts';
 import { sendText, TITLES, trustText, wayText } from './texts.ts';
 import { secondsUntil, timeOf } from './times.ts';
 import type { LinkView, TrustView } from './views.ts';
@@ -25,11 +26,11 @@ export function challengePages(routes: Routes, screen: Screen): void {
   routes.post('/challenge/send', ['way', 'channel', 'insist'], (ctx, form) => send(ctx, form, screen));
   routes.post('/cancel', [], async (ctx) => {
     const session = sessionOf(ctx);
-    const isStepUp = session.session.state === 'verified';
+    const back = wayBack(screen, session);
     await screen.options.kept.drop(session.session);
     await prover.cancel(session);
     if (session.ended) screen.clearCookie(ctx);
-    screen.redirect(ctx, isStepUp ? screen.path('/account') : screen.options.site().loginPage);
+    screen.redirect(ctx, back.path);
   });
 }
 
@@ -40,7 +41,7 @@ async function showPrompt(ctx: OwnContext, screen: Screen): Promise<void> {
   if (!prompt.ok) return notAsked(ctx, screen, session, prompt);
   const wanted = queryValue(ctx, 'way');
   const way = wanted === undefined ? prompt.ways[0] : prompt.ways.find((one) => one.id === wanted);
-  if (way !== undefined) return render(ctx, screen, prompt, way, await take(ctx));
+  if (way !== undefined) return render(ctx, screen, session, prompt, way, await take(ctx));
   if (prompt.ways.length === 0) return screen.alone(ctx, 'no-way-in');
   screen.redirect(ctx, screen.path('/challenge')); // an old link: the way is gone
 }
@@ -69,7 +70,7 @@ async function prove(ctx: OwnContext, form: Form, screen: Screen, attempts: Atte
   if (!prompt.ok) return notAsked(ctx, screen, session, prompt);
   const way = prompt.ways.find((one) => one.id === wayId) ?? prompt.ways[0];
   if (way === undefined) return screen.alone(ctx, 'no-way-in');
-  render(ctx, screen, prompt, way, undefined, { refused: answer, trust });
+  await render(ctx, screen, session, prompt, way, undefined, { refused: answer, trust });
 }
 
 async function send(ctx: OwnContext, form: Form, screen: Screen): Promise<void> {
@@ -124,14 +125,15 @@ function titleOf({ answer }: Way): string {
   return answer === 'assertion' ? TITLES.useKey : TITLES.challenge;
 }
 
-function render(
+async function render(
   ctx: OwnContext,
   screen: Screen,
+  session: LiveSession,
   prompt: Prompt,
   way: Way,
   notice: Notice | undefined,
   { refused, trust = false }: { readonly refused?: Refusal; readonly trust?: boolean } = {},
-): void {
+): Promise<void> {
   const { now } = screen;
   const error = refused === undefined ? undefined : screen.errorOf(ctx, refused, way.factor);
   const form = codeForm(ctx, screen, way, way.id, notice, error);
@@ -155,6 +157,8 @@ function render(
     pausedUntil: prompt.pausedUntil === undefined ? (false as const) : timeOf(prompt.pausedUntil, now),
     isStepUp: prompt.isStepUp,
     trust: trustView(prompt, way, trust),
+    keepsForm: prompt.isStepUp && (await screen.options.kept.isAwaited(session.session)),
+    backTo: wayBack(screen, session).text,
   };
   const status = refused === undefined ? 200 : outcomeOf(refused.code).status;
   screen.show(ctx, 'challenge', view, { title: heading, status, isError: form.error !== false });

@@ -12,6 +12,7 @@ import { goOn } from './news.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
+import { wayBack } from './step-up.ts';
 import { TITLES } from './texts.ts';
 import { secondsUntil, timeOf } from './times.ts';
 
@@ -82,6 +83,7 @@ function render(
     identity: prompt.identity,
     isStepUp: prompt.isStepUp,
     trust: trustView(prompt, way, false),
+    backTo: wayBack(screen, sessionOf(ctx)).text,
     way: way.id,
     word: wordOf(waiting.shown),
     isAnswered: waiting.isAnswered,

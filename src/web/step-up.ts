@@ -1,6 +1,7 @@
 /** From an address of the application that asks for a fresh proof to the prompt, or to the account of somebody with nothing to prove. */
 import { proofPage } from '../gate/proof-age.ts';
 import { returnPath } from '../gate/redirect.ts';
+import type { LiveSession } from '../session/live.ts';
 import type { OwnContext } from './context.ts';
 import { leave } from './page-memory.ts';
 import { person } from './person.ts';
@@ -26,4 +27,13 @@ async function ask(ctx: OwnContext, screen: Screen): Promise<void> {
   }
   const to = returnPath(queryValue(ctx, 'to') ?? '', new URL(publicUrl).origin);
   await screen.askProof(ctx, to ?? returnPath(home, new URL(publicUrl).origin));
+}
+
+/** Where somebody goes who does not answer the question: to where it was asked, as far as that asks nothing itself. */
+export function wayBack(screen: Screen, { session }: LiveSession): { readonly path: string; readonly text: string } {
+  const { home, loginPage, service } = screen.options.site();
+  if (session.state !== 'verified') return { path: loginPage, text: 'sign-in' };
+  const to = session.stepUp?.returnTo ?? '';
+  const isOurs = to.startsWith(screen.path('/')) && to !== screen.path('/resume');
+  return isOurs ? { path: screen.path('/account'), text: 'your account' } : { path: home, text: service };
 }

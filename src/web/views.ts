@@ -72,6 +72,10 @@ export interface ChallengeView extends CodeFormView {
   readonly pausedUntil: ShownTime | false;
   readonly isStepUp: boolean;
   readonly trust: TrustView | false;
+  /** A form waits for the proof. */
+  readonly keepsForm: boolean;
+  /** Where cancelling leads, in words. */
+  readonly backTo: string;
 }
 
 /** Before anybody is known. */
@@ -104,6 +108,7 @@ export interface PushView {
   readonly identity: string;
   readonly isStepUp: boolean;
   readonly trust: TrustView | false;
+  readonly backTo: string;
   readonly way: string;
   /** What the app shows as well. */
   readonly word: string;

@@ -83,6 +83,7 @@ describe.skipIf(whySkipChromium() !== undefined).each([true, false])(
       // Again: the page of ours is not answered a second time, and the proof holds for what comes next.
       await page.goto(at('/_2fa/resume'));
       await heading(page, 'There is nothing left to send');
+      await screenshot(page, `nothing-kept-${withScript}`);
       expect(sent('/admin/account')).toBe(1);
       await page.goto(at('/admin/account'));
       await page.getByRole('button', { name: 'Save' }).click();
@@ -101,6 +102,8 @@ describe.skipIf(whySkipChromium() !== undefined).each([true, false])(
       await send(66_000);
       await heading(page, 'Confirm first that it is you');
       await page.getByRole('link', { name: 'Confirm that it is you' }).waitFor();
+      if (withScript) await expectAccessible(page);
+      await screenshot(page, `proof-needed-${withScript}`);
       await send(40_000);
       await prove();
       await page.getByRole('button', { name: 'Send it now' }).click();

@@ -63,6 +63,7 @@ export class World {
   readonly clock = new TestClock(Date.UTC(2026, 4, 4, 12, 0, 0));
   readonly sessions: Sessions;
   readonly ceremonies: CeremoniesDouble;
+  readonly kept = new KeptForms(memoryStore(this.clock).counters, this.clock);
   readonly key = new KeyDouble();
   readonly logged: { level: string; event: string; facts: Facts }[] = [];
   enabled: FactorId[] = ['totp', 'authy'];
@@ -101,7 +102,7 @@ export class World {
     this.web = createWeb({
       ceremonies: this.ceremonies,
       sessions: this.sessions,
-      kept: new KeptForms(memoryStore(this.clock).counters, this.clock),
+      kept: this.kept,
       key: this.key,
       site: () => this.site,
       cookieName: COOKIE,
