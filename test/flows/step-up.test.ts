@@ -1,6 +1,7 @@
 /** Addresses that ask a person who is in for a fresh proof, or for any: the way through the prompt and back, over real sockets. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FakeBrowser, Page } from '../fakes/browser.ts';
+import { SharedStore } from '../fakes/shared-store.ts';
 import { askForSocket, cookieOf, signIn } from './attack-steps.ts';
 import { ALICE, BOB, Harness, type HarnessOptions } from './harness.ts';
 
@@ -155,5 +156,20 @@ describe('the page that asks', () => {
     await h.logIn(browser, ALICE);
     expect((await browser.get('/_2fa/step-up?to=/admin/account')).url.pathname).toBe('/_2fa/challenge');
     expect((await prove(browser, await browser.get('/_2fa/challenge'))).url.pathname).toBe('/admin');
+  });
+});
+
+describe.each([1, 2])('many tabs that are opened at once, over %i gateways', (gateways) => {
+  it('ask one after the other, and nobody is signed out by that', async () => {
+    const browser = await signedInAWhileAgo({
+      stores: (clock) => {
+        const shared = new SharedStore(clock);
+        return Array.from({ length: gateways }, () => shared.member());
+      },
+    });
+    const tabs = await Promise.all(Array.from({ length: 8 }, () => browser.get('/admin/account')));
+    expect(tabs.map(({ url }) => url.pathname)).toEqual(Array.from({ length: 8 }, () => '/_2fa/challenge'));
+    const prompt = await browser.get('/_2fa/challenge');
+    expect((await prove(browser, prompt)).url.pathname).toBe('/admin/account');
   });
 });
