@@ -15,7 +15,7 @@ import type { Clock } from './clock.ts';
 import type { Mailer } from './factors/factor.ts';
 import type { Factors } from './factors/registry.ts';
 import type { PolicyFor } from './gate/policy.ts';
-import type { ClientFacts, Identity } from './gate/types.ts';
+import type { ClientFacts, Identity, Instant } from './gate/types.ts';
 import { Gateway, type Settings } from './gateway.ts';
 import { type Log, reasonOf } from './log.ts';
 import { AppQuestions } from './login/app.ts';
@@ -150,7 +150,15 @@ export function assemble(ingredients: Ingredients): Assembled {
         .factors.list()
         .map((factor) => factor.id),
   });
-  const accept = { users: store.users, sessions, browsers, clock, log, policy };
+  const accept = {
+    users: store.users,
+    sessions,
+    browsers,
+    clock,
+    log,
+    policy,
+    noteWithoutFactor: (identity: Identity, now: Instant) => counters.noteWithoutFactor(identity, now),
+  };
   const rechecks = new Rechecks(app, sessions, clock, log);
   const gateway = new Gateway({
     settings: rules,

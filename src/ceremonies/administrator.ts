@@ -1,13 +1,13 @@
 /** What an administrator may do to other accounts. Each call checks the right by itself; changes need a fresh proof and a reason. */
 
-import { isAllowed, type PolicyFor } from '../gate/policy.ts';
+import { isAllowed, mayWaitUntil, type PolicyFor } from '../gate/policy.ts';
 import { identityOf, provedWithin } from '../gate/session.ts';
 import type { FactorId, Identity } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { UserRecord } from '../store/store.ts';
-import { type CeremonyParts, ownerOf } from './accounts.ts';
+import { type CeremonyParts, emptyUser, ownerOf } from './accounts.ts';
 import { voidEarlier } from './bypass.ts';
-import type { Administration, UserRow } from './ceremonies.ts';
+import type { Administration, UserFilter, UserRow } from './ceremonies.ts';
 import { dependantsOn } from './leaving.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { forgetAtProvider } from './provider-removal.ts';
@@ -16,6 +16,8 @@ import { makeTicket } from './tickets.ts';
 
 const PAGE_SIZE = 25;
 const LONGEST_REASON = 500;
+/** What a password thief with a hold of the mailbox or the number has as well. */
+const WEAK: ReadonlySet<FactorId> = new Set<FactorId>(['sms', 'email', 'verify']);
 
 type Done = { readonly ok: true };
 const DONE: Done = { ok: true };
@@ -38,34 +40,15 @@ export class Administrator implements Administration {
     session: LiveSession,
     search: string,
     page: number,
+    only: UserFilter,
   ): Promise<{ readonly ok: true; readonly rows: readonly UserRow[]; readonly total: number } | Refusal> {
     if (!this.isAdministrator(session)) return refusal('not-an-administrator');
-    const wanted = search.trim().toLowerCase();
-    const found: UserRecord[] = [];
-    for await (const [, user] of this.#parts.store.users.entries()) {
-      if (user.identity.toLowerCase().includes(wanted)) found.push(user);
-    }
-    found.sort((a, b) => (a.identity < b.identity ? -1 : 1));
+    const found = await this.#find(search.trim().toLowerCase(), only);
     const first = Math.max(0, page - 1) * PAGE_SIZE;
     const counts = await this.#sessionCounts();
     const rows: UserRow[] = [];
     for (const user of found.slice(first, first + PAGE_SIZE)) {
-      const lock = await this.#parts.counters.lockOf(
-        user.identity,
-        this.#parts.clock.now(),
-        this.#parts.limits().guesses,
-      );
-      const policy = this.#parts.policy(user.identity);
-      rows.push({
-        identity: user.identity,
-        factors: user.enrolments.map((enrolment) => enrolment.factor),
-        level: policy.level,
-        needsTicket: user.enrolments.length === 0 && policy.first.needs !== 'nothing',
-        mayBypass: user.enrolments.length > 0 && this.#bypass(policy) !== undefined,
-        sessions: counts.get(user.identity) ?? 0,
-        lock: lock.lock,
-        ...(lock.until === undefined ? {} : { pausedUntil: lock.until }),
-      });
+      rows.push(await this.#row(user, counts.get(user.identity) ?? 0));
     }
     return { ok: true, rows, total: found.length };
   }
@@ -78,6 +61,69 @@ export class Administrator implements Administration {
   ): ReturnType<Administration['dependants']> {
     if (!this.isAdministrator(session)) return refusal('not-an-administrator');
     return dependantsOn(this.#parts, factor, search, page);
+  }
+
+  async #find(wanted: string, only: UserFilter): Promise<readonly UserRecord[]> {
+    const found = new Map<Identity, UserRecord>();
+    for await (const [, user] of this.#parts.store.users.entries()) found.set(user.identity, user);
+    if (only === 'none') {
+      // Who never saved anything here has no record.
+      for (const identity of await this.#parts.counters.withoutFactor()) {
+        if (!found.has(identity)) found.set(identity, emptyUser(identity));
+      }
+    }
+    const fitting: UserRecord[] = [];
+    for (const user of found.values()) {
+      if (user.identity.toLowerCase().includes(wanted) && (await this.#fits(user, only))) fitting.push(user);
+    }
+    return fitting.toSorted((a, b) => (a.identity < b.identity ? -1 : 1));
+  }
+
+  async #fits(user: UserRecord, only: UserFilter): Promise<boolean> {
+    const factors = user.enrolments.map(({ factor }) => factor);
+    switch (only) {
+      case 'all':
+        return true;
+      case 'none':
+        return factors.length === 0;
+      case 'weak':
+        return factors.length > 0 && factors.every((factor) => WEAK.has(factor));
+      case 'no-codes':
+        return this.#codesLeft(user, this.#parts.policy(user.identity)) === 0;
+      case 'locked':
+        return (await this.#lockOf(user)).lock !== 'none';
+      default:
+        return only satisfies never;
+    }
+  }
+
+  async #row(user: UserRecord, sessions: number): Promise<UserRow> {
+    const { lock, until } = await this.#lockOf(user);
+    const policy = this.#parts.policy(user.identity);
+    const hasFactor = user.enrolments.length > 0;
+    const codesLeft = this.#codesLeft(user, policy);
+    const mayWait = mayWaitUntil(policy, hasFactor, this.#parts.clock.now());
+    return {
+      identity: user.identity,
+      factors: user.enrolments.map((enrolment) => enrolment.factor),
+      level: policy.level,
+      needsTicket: !hasFactor && policy.first.needs !== 'nothing',
+      mayBypass: hasFactor && this.#bypass(policy) !== undefined,
+      sessions,
+      lock,
+      ...(codesLeft === undefined ? {} : { codesLeft }),
+      ...(mayWait === undefined ? {} : { mayWaitUntil: mayWait }),
+      ...(until === undefined ? {} : { pausedUntil: until }),
+    };
+  }
+
+  #codesLeft(user: UserRecord, policy: PolicyFor): number | undefined {
+    if (user.enrolments.length === 0 || this.#parts.recovery() === undefined) return undefined;
+    return isAllowed(policy, 'recovery') ? (user.recovery?.codes.length ?? 0) : undefined;
+  }
+
+  #lockOf({ identity }: UserRecord): ReturnType<CeremonyParts['counters']['lockOf']> {
+    return this.#parts.counters.lockOf(identity, this.#parts.clock.now(), this.#parts.limits().guesses);
   }
 
   async reset(session: LiveSession, name: string, reason: string): Promise<Done | Refusal> {

@@ -226,6 +226,10 @@ export interface SelfService {
   endOthers(session: LiveSession): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
 }
 
+/** `none`: no method. `weak`: only codes by text or e-mail. `no-codes`: a method, and no recovery code left. */
+export const USER_FILTERS = ['all', 'none', 'weak', 'no-codes', 'locked'] as const;
+export type UserFilter = (typeof USER_FILTERS)[number];
+
 export interface UserRow {
   readonly identity: Identity;
   readonly factors: readonly FactorId[];
@@ -234,6 +238,10 @@ export interface UserRow {
   readonly lock: 'none' | 'paused' | 'locked';
   /** Has no factor, and gets none without a ticket. */
   readonly needsTicket: boolean;
+  /** Absent where recovery codes are off, or there is nothing that they could stand in for. */
+  readonly codesLeft?: number;
+  /** Owes a first method, and may put it off until then. */
+  readonly mayWaitUntil?: Instant;
   /** Is asked for a method, and may get round it once with a code of an administrator. */
   readonly mayBypass: boolean;
   readonly pausedUntil?: Instant;
@@ -254,6 +262,7 @@ export interface Administration {
     session: LiveSession,
     search: string,
     page: number,
+    only: UserFilter,
   ): Promise<{ readonly ok: true; readonly rows: readonly UserRow[]; readonly total: number } | Refusal>;
   /** Who has this factor and nothing else. @param page from 1 on */
   dependants(session: LiveSession, factor: FactorId, search: string, page: number): Promise<Dependants | Refusal>;

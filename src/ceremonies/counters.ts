@@ -131,6 +131,24 @@ export class Counters {
     return typeof at === 'number' ? at : undefined;
   }
 
+  /** Somebody signed in with a password alone. Written once a day for each; see {@link withoutFactor}. */
+  noteWithoutFactor(identity: Identity, now: Instant): Promise<void> {
+    return this.#store.update(`without:${identity}`, (current) => {
+      const at = current?.['at'];
+      if (typeof at === 'number' && now - at < DAY_MS) return { result: undefined };
+      return { write: { at: now, expiresAt: now + USED_MEMORY_MS }, result: undefined };
+    });
+  }
+
+  /** Who signed in with a password alone within the last months; some of them may have a factor by now. Reads everything. */
+  async withoutFactor(): Promise<readonly Identity[]> {
+    const found: Identity[] = [];
+    for await (const [key] of this.#store.entries()) {
+      if (key.startsWith('without:')) found.push(key.slice('without:'.length) as Identity);
+    }
+    return found;
+  }
+
   /** One event in a sliding budget. @param key what is counted, for example `send:alice` or `login:192.0.2.7`. */
   spend(key: string, now: Instant, budgets: readonly Budget[]): Promise<SpendRuling> {
     const longest = Math.max(0, ...budgets.map((budget) => budget.perMs));

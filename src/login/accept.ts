@@ -5,8 +5,8 @@ import type { Clock } from '../clock.ts';
 import { type PolicyFor, standing as standingOf, worthOf } from '../gate/policy.ts';
 import type { Standing } from '../gate/session.ts';
 import type { BrowserFacts } from '../gate/trusted-browsers.ts';
-import type { ClientFacts, Identity, LoginId, ReturnPath } from '../gate/types.ts';
-import type { Log } from '../log.ts';
+import type { ClientFacts, Identity, Instant, LoginId, ReturnPath } from '../gate/types.ts';
+import { type Log, reasonOf } from '../log.ts';
 import type { BrowserCookie } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued, Sessions } from '../session/sessions.ts';
@@ -19,6 +19,8 @@ export interface AcceptParts {
   readonly log: Log;
   readonly policy: (identity: Identity, from: ClientFacts) => PolicyFor;
   readonly browsers: TrustedBrowsers;
+  /** Told of each login of somebody who has no factor, for the administrator's list. */
+  readonly noteWithoutFactor: (identity: Identity, now: Instant) => Promise<void>;
 }
 
 /** The browsers that may stand for a factor; see ceremonies/browsers.ts. */
@@ -73,6 +75,12 @@ export async function acceptLogin(
     { factorVersion, from },
   );
   log.info('authn_password_accepted', { identity, standing, trust: trust?.how });
+  if (!hasFactor) {
+    // A list that lacks somebody keeps nobody out.
+    await parts.noteWithoutFactor(identity, clock.now()).catch((error: unknown) => {
+      log.error('event_not_kept', { identity, kind: 'without-factor', reason: reasonOf(error) });
+    });
+  }
   if (standing === 'challenge') return { issued, ...accepted };
   // A factor may have been confirmed between our look and our write; then this password alone is not enough any more. Nor is the
   // browser, when somebody stopped trusting it.

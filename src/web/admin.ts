@@ -1,5 +1,5 @@
 /** The administrator's page: the 2FA key, write-only, and the list of users. What happens to users: admin-users.ts. */
-import type { UserRow } from '../ceremonies/ceremonies.ts';
+import { USER_FILTERS, type UserFilter, type UserRow } from '../ceremonies/ceremonies.ts';
 import { messageOf } from './account.ts';
 import { movingSummary } from './admin-moving.ts';
 import { administrator, needsProof } from './administrator.ts';
@@ -9,7 +9,7 @@ import { leave, type Notice, take } from './page-memory.ts';
 import { backTo } from './person.ts';
 import { numberOf, queryValue, type Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { KEY_REFUSALS, LEVELS, TITLES } from './texts.ts';
+import { FILTERS, KEY_REFUSALS, LEVELS, TITLES } from './texts.ts';
 import { timeOf } from './times.ts';
 import type { ErrorView, KeyView, UserView } from './views.ts';
 import { WORDS } from './words/words.ts';
@@ -74,7 +74,8 @@ async function showAdmin(ctx: OwnContext, screen: Screen): Promise<void> {
   if (session === undefined) return;
   const search = (queryValue(ctx, 'search') ?? '').slice(0, LONGEST_SEARCH);
   const page = numberOf(queryValue(ctx, 'page')) ?? 1;
-  const found = await screen.options.ceremonies.administration.users(session, search, page);
+  const only = USER_FILTERS.find((one) => one === queryValue(ctx, 'only')) ?? 'all';
+  const found = await screen.options.ceremonies.administration.users(session, search, page, only);
   if (!found.ok) {
     if (isEnd(found)) return screen.end(ctx, found);
     if (found.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, '/admin'));
@@ -94,11 +95,13 @@ async function showAdmin(ctx: OwnContext, screen: Screen): Promise<void> {
       needsProof: await needsProof(session, screen),
       moving: await movingSummary(session, screen),
       search,
+      only,
+      filters: USER_FILTERS.map((one) => ({ value: one, text: FILTERS[one] })),
       users: found.rows.map((row) => userView(row, screen)),
       total: found.total,
       page,
-      previous: page > 1 ? pagePath(screen, search, page - 1, size) : '',
-      next: size > 0 && page * size < found.total ? pagePath(screen, search, page + 1, size) : '',
+      previous: page > 1 ? pagePath(screen, search, only, page - 1, size) : '',
+      next: size > 0 && page * size < found.total ? pagePath(screen, search, only, page + 1, size) : '',
     },
     { title: TITLES.admin, isError: error !== false },
   );
@@ -121,6 +124,8 @@ function userView(row: UserRow, screen: Screen): UserView {
     factors: row.factors.map((factor) => WORDS[factor].name).join(', '),
     level: LEVELS[row.level],
     sessions: row.sessions,
+    waits: row.mayWaitUntil === undefined ? false : timeOf(row.mayWaitUntil, screen.now),
+    codesLeft: row.codesLeft ?? -1,
     lock: row.lock,
     pausedUntil: row.pausedUntil === undefined ? false : timeOf(row.pausedUntil, screen.now),
     canTicket: row.needsTicket,
@@ -131,7 +136,7 @@ function userView(row: UserRow, screen: Screen): UserView {
   };
 }
 
-function pagePath(screen: Screen, search: string, page: number, size: number): string {
-  const query = new URLSearchParams({ search, page: String(page), size: String(size) });
+function pagePath(screen: Screen, search: string, only: UserFilter, page: number, size: number): string {
+  const query = new URLSearchParams({ search, only, page: String(page), size: String(size) });
   return `${screen.path('/admin')}?${query}`;
 }

@@ -2,7 +2,7 @@
  * The catalogue: words and sentences that more than one page needs or that depend on data. What stands on one page only
  * stands in its template; refusals are in outcomes.ts and pages.ts. Texts are plain: templates escape them.
  */
-import type { Enrolled, Happening, KnownAddress, Way } from '../ceremonies/ceremonies.ts';
+import type { Enrolled, Happening, KnownAddress, UserFilter, Way } from '../ceremonies/ceremonies.ts';
 import type { RefusalCode } from '../ceremonies/outcomes.ts';
 import type { Channel, Disclosure } from '../factors/factor.ts';
 import type { FactorId } from '../gate/types.ts';
@@ -306,5 +306,13 @@ export const ACTIONS = {
 } as const;
 
 export type UserAction = keyof typeof ACTIONS;
+
+export const FILTERS: Readonly<Record<UserFilter, string>> = {
+  all: 'Everybody with a record',
+  none: 'Without a method',
+  weak: 'Only text or e-mail',
+  'no-codes': 'No recovery codes left',
+  locked: 'Paused or locked',
+};
 
 export const LEVELS = { off: 'Off', optional: 'Optional', required: 'Required' } as const;

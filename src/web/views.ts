@@ -317,6 +317,10 @@ export interface UserView {
   readonly factors: string;
   readonly level: string;
   readonly sessions: number;
+  /** Until when a first method may be put off. */
+  readonly waits: ShownTime | false;
+  /** Recovery codes, or -1 where there can be none. */
+  readonly codesLeft: number;
   readonly lock: string;
   readonly pausedUntil: ShownTime | false;
   readonly canTicket: boolean;
@@ -345,6 +349,8 @@ export interface AdminView {
   readonly moving: { readonly count: number; readonly hasOther: boolean } | false;
   readonly needsProof: boolean;
   readonly search: string;
+  readonly only: string;
+  readonly filters: readonly { readonly value: string; readonly text: string }[];
   readonly users: readonly UserView[];
   readonly total: number;
   readonly page: number;

@@ -47,7 +47,7 @@ describe('a ticket', () => {
     if (!next.ok) throw new Error(next.code);
     expect(await w.enroller.showTicket(bob, next.ticket)).toEqual({ ok: true });
     expect(await w.enroller.account(bob)).toMatchObject({ needsTicket: false });
-    const rows = await w.admin.users(session, 'bob', 1);
+    const rows = await w.admin.users(session, 'bob', 1, 'all');
     expect(rows).toMatchObject({ rows: [{ identity: BOB, needsTicket: true }] });
   });
 });
@@ -56,14 +56,14 @@ describe('who is refused', () => {
   it('somebody who is on no list, however well proved', async () => {
     const session = await w.proved(ALICE);
     await expectRefused(session, 'not-an-administrator');
-    expect(await w.admin.users(session, '', 1)).toMatchObject({ code: 'not-an-administrator' });
+    expect(await w.admin.users(session, '', 1, 'all')).toMatchObject({ code: 'not-an-administrator' });
   });
 
   it('an administrator’s password alone, in every state that it gives', async () => {
     for (const standing of ['challenge', 'enrol', 'pass'] as const) {
       const session = await w.login(ADMIN, standing);
       await expectRefused(session, 'not-an-administrator');
-      expect(await w.admin.users(session, '', 1)).toMatchObject({ code: 'not-an-administrator' });
+      expect(await w.admin.users(session, '', 1, 'all')).toMatchObject({ code: 'not-an-administrator' });
     }
     const anonymous = w.sessions.create().session;
     expect(w.admin.isAdministrator(anonymous)).toBe(false);
@@ -79,7 +79,7 @@ describe('who is refused', () => {
     const session = await w.proved(ADMIN);
     w.clock.advance(300_000);
     await expectRefused(session, 'fresh-proof-needed');
-    expect(await w.admin.users(session, '', 1)).toMatchObject({ ok: true, total: 2 });
+    expect(await w.admin.users(session, '', 1, 'all')).toMatchObject({ ok: true, total: 2 });
   });
 
   it('a change without a reason, or of nobody', async () => {
@@ -166,7 +166,7 @@ describe('what is done', () => {
   it('the list shows factors, locks and sessions, and never a secret', async () => {
     const session = await w.proved(ADMIN);
     await w.login(ALICE);
-    const list = await w.admin.users(session, 'ALICE', 1);
+    const list = await w.admin.users(session, 'ALICE', 1, 'all');
     expect(list).toMatchObject({ ok: true, total: 1, rows: [{ identity: ALICE, factors: ['totp'], sessions: 1 }] });
     expect(JSON.stringify(list)).not.toContain('JBSWY3DP');
   });

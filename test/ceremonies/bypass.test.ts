@@ -153,7 +153,7 @@ describe('the way at the prompt', () => {
     expect((await ways()).map(({ id }) => id)).toEqual([`totp-${ALICE}`]);
     expect(await use(await w.login(ALICE), code)).toMatchObject({ code: 'way-unknown' });
     expect(await w.admin.makeBypass(session, ALICE, 'lost')).toMatchObject({ code: 'factor-off' });
-    const rows = await w.admin.users(session, 'alice', 1);
+    const rows = await w.admin.users(session, 'alice', 1, 'all');
     expect(rows).toMatchObject({ rows: [{ mayBypass: false }] });
     w.policy = {};
     await w.admin.reset(session, ALICE, 'lost');

@@ -337,8 +337,9 @@ export class CeremoniesDouble implements Ceremonies {
         state.state === 'verified' && state.grounds.how === 'factor' && this.administrators.has(String(state.identity))
       );
     },
-    users: async (_session, search, page) => {
-      const found = this.rows.filter((row) => row.identity.includes(search));
+    users: async (_session, search, page, only) => {
+      const fits = (row: UserRow) => only !== 'none' || row.factors.length === 0;
+      const found = this.rows.filter((row) => row.identity.includes(search) && fits(row));
       const rows = found.slice((page - 1) * this.pageSize, page * this.pageSize);
       return { ok: true, rows, total: found.length };
     },

@@ -39,8 +39,24 @@ describe.skipIf(whySkipChromium() !== undefined)('screens for who lost everythin
     world.ceremonies.administrators.add(ALICE);
     const row = { level: 'required', sessions: 0, lock: 'none', needsTicket: false } as const;
     const identity = 'bob@example.com' as Identity;
-    world.ceremonies.rows = [{ ...row, identity, factors: ['totp'], mayBypass: true }];
+    world.ceremonies.pageSize = 5;
+    world.ceremonies.rows = [
+      { ...row, identity, factors: ['totp'], mayBypass: true, codesLeft: 7 },
+      { ...row, identity: 'carol@example.com' as Identity, factors: ['sms'], mayBypass: true, codesLeft: 0 },
+      {
+        ...row,
+        identity: 'dora@example.com' as Identity,
+        factors: [],
+        mayBypass: false,
+        mayWaitUntil: world.clock.now() + 86_400_000,
+      },
+    ];
     await become(await world.person('proved'));
+    await open('/admin');
+    await look('operator-admin');
+    await page.getByLabel('Show').selectOption('none');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText('1 user').waitFor();
     await open('/admin');
     await page.getByRole('button', { name: 'Make a code for bob@example.com' }).click();
     await look('operator-bypass-confirm');
