@@ -47,6 +47,8 @@ export interface GatewayOptions {
   readonly keyFile?: string;
   /** The value of `management`, off without it. */
   readonly management?: string;
+  /** The value of `admins`, when these are other people. */
+  readonly admins?: string;
   /** Further arguments of `start`. */
   readonly args?: readonly string[];
   /** Further lines of YAML, top level. */
@@ -248,7 +250,7 @@ ${
 ${authy.apiKey === undefined ? '' : `    apiKey: ${authy.apiKey} # the key of the stand-in\n`}    baseUrl: ${authy.url} # nobody else's
     emailDomain: example.com
 `
-}${options.factors ?? ''}admins: [admin@example.com, admin]
+}${options.factors ?? ''}admins: ${options.admins ?? '[admin@example.com, admin]'}
 management: ${options.management ?? 'false'}
 branding: { service: Lucy, country: CH }
 support: { contact: 'help@example.com' }
