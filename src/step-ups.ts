@@ -132,9 +132,9 @@ export class StepUps {
  * A form that another site sends is never kept: after the proof it would be sent with more rights than its sender could ask for.
  * Nor is a password.
  */
-function mayBeKept({ req, route, scope, settings }: Way): boolean {
+function mayBeKept({ req, route, settings }: Way): boolean {
   const isLogin = route.login !== undefined || route.isOracle;
-  return req.method === 'POST' && scope.isNavigation && !isLogin && cameFromHere(req, settings.publicUrl);
+  return req.method === 'POST' && !isLogin && cameFromHere(req, settings.publicUrl);
 }
 
 function cameFromHere({ headers }: IncomingMessage, { origin }: URL): boolean {

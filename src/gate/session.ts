@@ -167,6 +167,11 @@ export function isBoundToNetwork(session: Session): boolean {
   return session.state === 'verified' && session.grounds.how === 'network';
 }
 
+/** It is only asked, or not asked any more: no right rises or falls. */
+export function isQuestion(event: SessionEvent): boolean {
+  return event.type === 'step-up-asked' || event.type === 'step-up-cancelled';
+}
+
 /** Rights rise, or change hands: the session id changes with them and the old one is dead (ASVS 7.2.4, I4). */
 export function rotates(event: SessionEvent): boolean {
   return event.type === 'login-accepted' || event.type === 'factor-proved' || event.type === 'enrolment-postponed';

@@ -5,7 +5,15 @@
  */
 import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { ANONYMOUS, identityOf, rightsUntil, rotates, type SessionEvent, transition } from '../gate/session.ts';
+import {
+  ANONYMOUS,
+  identityOf,
+  isQuestion,
+  rightsUntil,
+  rotates,
+  type SessionEvent,
+  transition,
+} from '../gate/session.ts';
 import type { ClientFacts, Identity, Instant } from '../gate/types.ts';
 import type { SessionCollection, SessionRecord } from '../store/store.ts';
 import { sessionKey } from './cookie.ts';
@@ -185,6 +193,7 @@ export class Sessions {
    */
   async transition(session: LiveSession, event: SessionEvent, facts: TransitionFacts = {}): Promise<Issued> {
     if (session.ended) throw new SessionGone();
+    if (isQuestion(event)) return this.#question(session, event);
     const now = this.#options.clock.now();
     const before = session.record;
     const next = transition(before.session, event, now, this.#options.limits().pendingMs);
@@ -206,6 +215,25 @@ export class Sessions {
         ...(rotates(event) ? { csrf, createdAt: isSameLogin ? before.createdAt : now } : {}),
       });
     return rotates(event) ? this.#rotate(session, after) : this.#change(session, after);
+  }
+
+  /**
+   * A question gives no rights and takes none. Whoever is slower than another process, with as many tabs open, asks it of what the
+   * session is by now, and ends nothing.
+   */
+  async #question(session: LiveSession, event: SessionEvent): Promise<Issued> {
+    const now = this.#options.clock.now();
+    const { pendingMs } = this.#options.limits();
+    const asked: Successor = (record) => ({
+      ...withoutPage(record),
+      session: transition(record.session, event, now, pendingMs),
+      lastSeenAt: Math.max(record.lastSeenAt, now),
+    });
+    const { state } = session;
+    for (let tries = 1; tries <= MOST_LOOKS && !session.ended && session.state === state; tries += 1) {
+      if (await this.#writes.patch(session, asked)) return { session, id: undefined };
+    }
+    throw new SessionGone();
   }
 
   async #change(session: LiveSession, after: Successor): Promise<Issued> {

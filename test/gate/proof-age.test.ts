@@ -24,6 +24,18 @@ describe('a proof is owed', () => {
       EVER,
       true,
     ],
+    [
+      'by whoever is in because of a browser that is trusted',
+      { ...byPassword, grounds: { how: 'trusted-browser', browser: 'b' } } as Session,
+      EVER,
+      true,
+    ],
+    [
+      'by whoever is in because of a network that is trusted',
+      { ...byPassword, grounds: { how: 'network' } } as Session,
+      EVER,
+      true,
+    ],
     ['by no other state: those are refused anyway', anonymous, EVER, false],
     ['nor by a pending login', pending, EVER, false],
     ['nor by an enrolment', enrolling, EVER, false],

@@ -113,6 +113,19 @@ describe('a process that is kept busy with writes', () => {
     expect((await Promise.allSettled(changes)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
+  it('asks for a proof at the same moment as another one, and neither ends the session', async () => {
+    const { id, session } = await loggedIn(a);
+    const there = await foundBy(b, id);
+    const release = heldWrites(stores.b);
+    const asked = b.transition(there, stepUp());
+    await a.transition(session, stepUp());
+    release();
+    expect((await asked).session.ended).toBe(false);
+    for (const process of [a, b]) {
+      expect((await foundBy(process, id)).session).toMatchObject({ state: 'verified', stepUp: { id: 'l' } });
+    }
+  });
+
   it('heeds the doubts of the others', async () => {
     const { id, session } = await loggedIn(a);
     const there = await foundBy(b, id);
