@@ -3,13 +3,16 @@ import { randomBytes } from 'node:crypto';
 import type { CeremonyLimits, CeremonyParts } from './ceremonies/accounts.ts';
 import { Administrator } from './ceremonies/administrator.ts';
 import { Browsers } from './ceremonies/browsers.ts';
+import { Audit } from './ceremonies/audit.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
 import { FactorEntrance } from './ceremonies/entrance.ts';
+import { Health } from './ceremonies/health.ts';
 import { Notices } from './ceremonies/notices.ts';
 import { Occasions } from './ceremonies/notifying.ts';
 import { Overview } from './ceremonies/overview.ts';
 import { FactorProver } from './ceremonies/prover.ts';
+import { Reports } from './ceremonies/reports.ts';
 import { Questions } from './ceremonies/questions.ts';
 import type { Clock } from './clock.ts';
 import type { Mailer } from './factors/factor.ts';
@@ -91,9 +94,11 @@ export function assemble(ingredients: Ingredients): Assembled {
   const counters = new Counters(store.counters);
   const randomId = () => randomBytes(12).toString('base64url');
   const policy = (identity: Identity, from?: ClientFacts) => rules().policy(identity, from);
+  const audit = new Audit(store.counters, clock, log);
   const notices = new Notices({
     kept: new Occasions(store.counters, clock, log),
     unread: new Occasions(store.counters, clock, log, 'news'),
+    audit,
     mailer: () => rules().mailer,
     email: (identity) => rules().email(identity),
     compose: (identity, occasion) => noticeMail(rules().site, identity, occasion),
@@ -108,6 +113,8 @@ export function assemble(ingredients: Ingredients): Assembled {
     browsers,
     questions: new Questions(store.counters, randomId),
     notify: notices,
+    audit,
+    health: new Health(),
     clock,
     log,
     policy,
@@ -136,6 +143,7 @@ export function assemble(ingredients: Ingredients): Assembled {
       prover,
       enroller: new FactorEnroller(parts),
       administration: new Administrator(parts),
+      reporting: new Reports(parts),
       selfService: new Overview(parts),
       news: notices,
     },

@@ -1,11 +1,12 @@
 /** What an administrator may do to other accounts. Each call checks the right by itself; changes need a fresh proof and a reason. */
-
 import { isAllowed, mayWaitUntil, type PolicyFor } from '../gate/policy.ts';
-import { identityOf, provedWithin } from '../gate/session.ts';
+import { identityOf } from '../gate/session.ts';
 import type { FactorId, Identity } from '../gate/types.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { UserRecord } from '../store/store.ts';
 import { type CeremonyParts, emptyUser, ownerOf } from './accounts.ts';
+import { isAdministrator, LONGEST_REASON, mayAdminister } from './administering.ts';
+import type { Deed } from './audit.ts';
 import { voidEarlier } from './bypass.ts';
 import type { Administration, UserFilter, UserRow } from './ceremonies.ts';
 import { dependantsOn } from './leaving.ts';
@@ -15,7 +16,6 @@ import { withoutCodes } from './recovery.ts';
 import { makeTicket } from './tickets.ts';
 
 const PAGE_SIZE = 25;
-const LONGEST_REASON = 500;
 /** What a password thief with a hold of the mailbox or the number has as well. */
 const WEAK: ReadonlySet<FactorId> = new Set<FactorId>(['sms', 'email', 'verify']);
 
@@ -29,11 +29,8 @@ export class Administrator implements Administration {
     this.#parts = parts;
   }
 
-  /** On the list, and proved by a factor: a stolen administrator's password alone opens nothing. */
   isAdministrator(session: LiveSession): boolean {
-    const state = session.session;
-    if (session.ended || state.state !== 'verified' || state.grounds.how !== 'factor') return false;
-    return this.#parts.isAdmin(state.identity);
+    return isAdministrator(this.#parts, session);
   }
 
   async users(
@@ -145,12 +142,12 @@ export class Administrator implements Administration {
     await this.#parts.sessions.endAll(target.identity, 'revoked');
     await forgetAtProvider(this.#parts, removed);
     await this.#parts.notify.tell(target.identity, { kind: 'reset-by-administrator' });
-    this.#note(session, 'admin_factors_reset', target.identity, reason);
+    await this.#note(session, 'admin_factors_reset', target.identity, reason);
     return DONE;
   }
 
   async makeTicket(session: LiveSession, name: string, reason: string): ReturnType<Administration['makeTicket']> {
-    const refused = this.#mayAct(session, reason);
+    const refused = mayAdminister(this.#parts, session, reason);
     if (refused !== undefined) return refused;
     const { clock, limits, store } = this.#parts;
     const identity = this.#parts.identify(name);
@@ -159,7 +156,7 @@ export class Administrator implements Administration {
     if ((user?.enrolments.length ?? 0) > 0) return refusal('factor-exists'); // it would open nothing
     const now = clock.now();
     const ticket = makeTicket((label, text) => store.mac(label, text), identity, now);
-    this.#note(session, 'admin_ticket_made', identity, reason);
+    await this.#note(session, 'admin_ticket_made', identity, reason);
     return { ok: true, identity, ticket, until: now + limits().ticketMs };
   }
 
@@ -173,7 +170,7 @@ export class Administrator implements Administration {
     if (((await store.users.get(identity))?.enrolments.length ?? 0) === 0) return refusal('user-without-method');
     const made = bypass.make(identity, clock.now());
     await voidEarlier(store.users, identity, made.madeAt);
-    this.#note(session, 'admin_bypass_made', identity, reason);
+    await this.#note(session, 'admin_bypass_made', identity, reason);
     await notify.tell(identity, { kind: 'bypass-made' });
     return { ok: true, identity, code: made.code, until: made.until };
   }
@@ -182,7 +179,7 @@ export class Administrator implements Administration {
     const target = await this.#target(session, name, reason);
     if (!target.ok) return target;
     await this.#parts.counters.forgiveGuesses(target.identity);
-    this.#note(session, 'admin_unlocked', target.identity, reason);
+    await this.#note(session, 'admin_unlocked', target.identity, reason);
     return DONE;
   }
 
@@ -194,7 +191,7 @@ export class Administrator implements Administration {
     const target = await this.#target(session, name, reason);
     if (!target.ok) return target;
     const count = await this.#parts.sessions.endAll(target.identity, 'revoked');
-    this.#note(session, 'admin_sessions_ended', target.identity, reason);
+    await this.#note(session, 'admin_sessions_ended', target.identity, reason);
     return { ok: true, count };
   }
 
@@ -208,19 +205,11 @@ export class Administrator implements Administration {
     name: string,
     reason: string,
   ): Promise<{ readonly ok: true; readonly identity: Identity } | Refusal> {
-    const refused = this.#mayAct(session, reason);
+    const refused = mayAdminister(this.#parts, session, reason);
     if (refused !== undefined) return refused;
     const identity = this.#parts.identify(name);
     const user = identity === undefined ? undefined : await this.#parts.store.users.get(identity);
     return identity === undefined || user === undefined ? refusal('user-unknown') : { ok: true, identity };
-  }
-
-  #mayAct(session: LiveSession, reason: string): Refusal | undefined {
-    if (!this.isAdministrator(session)) return refusal('not-an-administrator');
-    if (!provedWithin(session.session, this.#parts.clock.now(), this.#parts.limits().stepUpMs)) {
-      return refusal('fresh-proof-needed');
-    }
-    return reason.trim() === '' ? refusal('reason-missing') : undefined;
   }
 
   async #sessionCounts(): Promise<Map<Identity, number>> {
@@ -232,7 +221,9 @@ export class Administrator implements Administration {
     return counts;
   }
 
-  #note(session: LiveSession, event: string, identity: Identity, reason: string): void {
-    this.#parts.log.warn(event, { actor: ownerOf(session), identity, reason: reason.trim().slice(0, LONGEST_REASON) });
+  async #note(session: LiveSession, deed: Deed, identity: Identity, reason: string): Promise<void> {
+    const said = reason.trim().slice(0, LONGEST_REASON);
+    this.#parts.log.warn(deed, { actor: ownerOf(session), identity, reason: said });
+    await this.#parts.audit.done(deed, ownerOf(session), said, identity);
   }
 }

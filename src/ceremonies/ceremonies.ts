@@ -7,6 +7,8 @@ import type { ClientFacts, FactorId, Identity, Instant, Json, PolicyLevel, Retur
 import type { BrowserCookie } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Issued } from '../session/sessions.ts';
+import type { AuditEvent, Deed } from './audit.ts';
+import type { ServiceHealth } from './health.ts';
 import type { Happening, Occasion } from './notifying.ts';
 import type { Refusal } from './outcomes.ts';
 
@@ -201,7 +203,7 @@ export interface Enroller {
   remove(session: LiveSession, enrolment: string): Promise<{ readonly ok: true } | Refusal>;
 }
 
-export type { Happening, Occasion };
+export type { AuditEvent, Deed, Happening, Occasion };
 
 /** One of the places where a person is signed in. */
 export interface OwnSession {
@@ -296,6 +298,31 @@ export interface Administration {
   ): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
 }
 
+export interface Report {
+  readonly sends: {
+    /** Texts and calls of the last 24 hours, and how many may be. */
+    readonly today: number;
+    readonly most: number;
+    /** None is sent before then. */
+    readonly stoppedUntil?: Instant;
+    /** Of the last hour. */
+    readonly countries: readonly { readonly country: string; readonly count: number }[];
+    readonly mostForCountry: number;
+  };
+  /** Outside services that are on, as the process that answers saw them. */
+  readonly services: readonly (ServiceHealth & { readonly provider?: string })[];
+  /** Newest first. */
+  readonly events: readonly AuditEvent[];
+  readonly hasMore: boolean;
+}
+
+/** For administrators alone; the change needs a fresh proof and a reason. */
+export interface Reporting {
+  report(session: LiveSession, page: number): Promise<({ readonly ok: true } & Report) | Refusal>;
+  /** Lets texts and calls be sent again that the limit of the day has stopped; the count starts anew. */
+  liftStop(session: LiveSession, reason: string): Promise<{ readonly ok: true } | Refusal>;
+}
+
 /** What happened to an account while its owner was away, and no mail has told. */
 export interface News {
   /** Newest first. Never throws. */
@@ -335,5 +362,6 @@ export interface Ceremonies {
   readonly prover: Prover;
   readonly enroller: Enroller;
   readonly administration: Administration;
+  readonly reporting: Reporting;
   readonly selfService: SelfService;
 }

@@ -159,6 +159,30 @@ export class Counters {
     });
   }
 
+  /** How much of a budget is spent now, and when its oldest event was. */
+  async spent(
+    key: string,
+    now: Instant,
+    perMs: number,
+  ): Promise<{ readonly count: number; readonly oldest?: Instant }> {
+    return inside(asSpending(await this.#store.get(key)), now, perMs);
+  }
+
+  /** The same of all budgets whose keys begin alike, those with something spent, the largest first. Reads everything. */
+  async spentBelow(
+    prefix: string,
+    now: Instant,
+    perMs: number,
+  ): Promise<readonly { readonly name: string; readonly count: number }[]> {
+    const found: { readonly name: string; readonly count: number }[] = [];
+    for await (const [key, record] of this.#store.entries()) {
+      if (!key.startsWith(prefix)) continue;
+      const { count } = inside(asSpending(record), now, perMs);
+      if (count > 0) found.push({ name: key.slice(prefix.length), count });
+    }
+    return found.toSorted((a, b) => b.count - a.count);
+  }
+
   /** Starts a budget anew. */
   forget(key: string): Promise<void> {
     return this.#store.update(key, () => ({ write: null, result: undefined }));
@@ -205,6 +229,12 @@ export class Counters {
 
 function guessFromKey(identity: Identity, bucket: string): string {
   return `guess-from:${bucket}:${identity}`;
+}
+
+function inside(spending: Spending | undefined, now: Instant, perMs: number) {
+  const at = (spending?.at ?? []).filter((event) => now - event < perMs);
+  const [oldest] = at;
+  return { count: at.length, ...(oldest === undefined ? {} : { oldest }) };
 }
 
 /** A record that is no counter counts as spent, never as none (I6). */

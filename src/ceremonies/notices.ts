@@ -8,12 +8,15 @@ import type { ClientFacts, Identity } from '../gate/types.ts';
 import { type Log, reasonOf } from '../log.ts';
 import type { LiveSession } from '../session/live.ts';
 import { ownerOf } from './accounts.ts';
+import type { Audit } from './audit.ts';
 import type { News } from './ceremonies.ts';
 import type { Happening, Notifier, Occasion, Occasions } from './notifying.ts';
 
 export interface NoticeParts {
   /** Everything, for the account page. */
   readonly kept: Occasions;
+  /** Everything of everybody, for administrators. */
+  readonly audit: Pick<Audit, 'happened'>;
   /** What no mail has told. */
   readonly unread: Occasions;
   readonly mailer: () => Mailer | undefined;
@@ -34,8 +37,9 @@ export class Notices implements Notifier, News {
   }
 
   async tell(identity: Identity, happening: Happening, from?: ClientFacts): Promise<void> {
-    const { clock, kept, unread } = this.#parts;
+    const { audit, clock, kept, unread } = this.#parts;
     await kept.tell(identity, happening, from);
+    if (!isDeed(happening)) await audit.happened(identity, happening, from);
     if (happening.kind === 'signed-in-after-failures' && happening.failures < FEW_FAILURES) return;
     const occasion = { at: clock.now(), happening, ...(from === undefined ? {} : { from }) };
     const mailed = this.#mail(identity, occasion);
@@ -76,6 +80,11 @@ export class Notices implements Notifier, News {
       () => false,
     );
   }
+}
+
+/** What an administrator did is written down with who it was and why. */
+function isDeed({ kind }: Happening): boolean {
+  return kind === 'reset-by-administrator' || kind === 'bypass-made';
 }
 
 /** Who signs in with what was just set up, or by a code on paper, has seen it happen. */

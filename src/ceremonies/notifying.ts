@@ -65,7 +65,7 @@ export class Occasions implements Notifier {
     const oldest = this.#clock.now() - MEMORY_MS;
     const record = await this.#store.get(this.#keyOf(identity));
     return listOf(record).flatMap((value) => {
-      const occasion = read(value);
+      const occasion = readOccasion(value);
       return occasion === undefined || occasion.at <= oldest ? [] : [occasion];
     });
   }
@@ -89,7 +89,7 @@ function listOf(record: CounterRecord | undefined): readonly Json[] {
 }
 
 /** What another version wrote may be of a kind that this one does not know: it is left out. */
-function read(value: Json): Occasion | undefined {
+export function readOccasion(value: Json): Occasion | undefined {
   const { at, happening, from } = fieldsOf(value);
   const known = happeningOf(fieldsOf(happening));
   if (typeof at !== 'number' || known === undefined) return undefined;

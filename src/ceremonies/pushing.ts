@@ -10,7 +10,7 @@ import type { Sent } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import type { OpenQuestion } from './questions.ts';
 import { numberKey } from './spending.ts';
-import { askedOf, asking, lookAt, type Matter } from './verifying.ts';
+import { askedOf, asking, lookAt, type Matter, noteHealth } from './verifying.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 1440 * MINUTE_MS;
@@ -60,6 +60,7 @@ export async function sendPush(parts: CeremonyParts, matter: Matter): Promise<Se
 
   const asked = askedOf(parts, matter, undefined);
   const sending = (await asking(parts, factor, () => factor.send(asked, 'push', false))) ?? SILENT;
+  noteHealth(parts, factor, sending);
   if (sending.sent && sending.open !== undefined) {
     const { lifeMs, ...asking } = sending.open;
     await questions.put(question, enrolment.id, asking, now + lifeMs);

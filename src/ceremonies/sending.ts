@@ -5,7 +5,7 @@ import { endingOf, troubleCode } from './accounts.ts';
 import type { Sent } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import { payFor } from './spending.ts';
-import { askedOf, asking, type Matter } from './verifying.ts';
+import { askedOf, asking, type Matter, noteHealth } from './verifying.ts';
 
 const SILENT: Sending = { sent: false, reason: 'unavailable' };
 
@@ -25,6 +25,7 @@ export async function sendCode(
   const open = await parts.questions.get(question, enrolment.id, now);
   const asked = askedOf(parts, matter, open);
   const sending = (await asking(parts, factor, () => factor.send(asked, channel, insist))) ?? SILENT;
+  noteHealth(parts, factor, sending);
   if (sending.sent) {
     if (sending.open !== undefined) {
       const { lifeMs, ...asking } = sending.open;

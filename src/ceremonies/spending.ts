@@ -26,6 +26,11 @@ export interface OutlayLimits {
 const ALIKE = 8;
 const PAID: ReadonlySet<Channel> = new Set<Channel>(['sms', 'call', 'whatsapp']);
 
+/** What everybody sent. */
+export const ALL_SENDS = 'sends-all:';
+/** Before the country that it went to. */
+export const COUNTRY_SENDS = 'sends-country:';
+
 interface Purse {
   readonly key: string;
   readonly budgets: readonly Budget[];
@@ -91,10 +96,10 @@ function shared(limits: OutlayLimits, number: KnownNumber | undefined, address =
       ? []
       : [
           purse(`sends-prefix:${number.e164.slice(0, ALIKE)}`, [limits.prefix]),
-          purse(`sends-country:${number.country}`, [limits.country]),
+          purse(`${COUNTRY_SENDS}${number.country}`, [limits.country]),
         ]),
     purse(`sends-address:${clientBucket(address)}`, [limits.address]),
-    { key: 'sends-all:', budgets: [limits.all], refusal: (until) => refusal('spending-stopped', { until }) },
+    { key: ALL_SENDS, budgets: [limits.all], refusal: (until) => refusal('spending-stopped', { until }) },
   ];
 }
 

@@ -25,7 +25,7 @@ export interface Matter {
   readonly from?: ClientFacts;
 }
 
-type VerifyParts = Pick<CeremonyParts, 'clock' | 'counters' | 'log' | 'questions' | 'store'>;
+type VerifyParts = Pick<CeremonyParts, 'clock' | 'counters' | 'health' | 'log' | 'questions' | 'store'>;
 
 /** Longest code of an administrator with all its blanks, in characters. */
 const LONGEST_VOUCHER = 256;
@@ -69,6 +69,8 @@ export async function verifyAnswer(parts: VerifyParts, matter: Matter, answer: s
   if (factor.singleUse === 'answer' && !(await use())) return { ok: false, reason: 'replayed' };
 
   const verification = await asking(parts, factor, () => factor.verify(askedOf(parts, matter, open), answer));
+  // Only a service that judges codes was asked; all others judge here.
+  if (factor.provider !== undefined && factor.singleUse === 'none') noteHealth(parts, factor, verification);
   if (verification === undefined) return { ok: false, reason: 'unavailable' };
   if (!verification.ok) {
     // A provider has forgotten what it was asked about. It costs no guess, so it is asked about that no more.
@@ -143,6 +145,16 @@ export function askedOf(
     ...(from === undefined ? {} : { from }),
     ...(open === undefined ? {} : { state: open.state }),
   };
+}
+
+/** Writes down how an outside service answered. */
+export function noteHealth(
+  { clock, health }: Pick<CeremonyParts, 'clock' | 'health'>,
+  factor: Judge,
+  answer: object | undefined,
+): void {
+  const reason = answer === undefined ? 'unavailable' : 'reason' in answer ? String(answer.reason) : undefined;
+  health.note(factor.id, reason, clock.now());
 }
 
 /** @returns `undefined` when the factor threw. */

@@ -22,7 +22,7 @@ import { WORDS } from './words/words.ts';
 const LONGEST_TYPED = 100;
 
 /** Pages that ask for a fresh proof with a button of their own. */
-const PROVED: Readonly<Record<string, string>> = { admin: '/admin', recovery: '/recovery' };
+const PROVED: Readonly<Record<string, string>> = { admin: '/admin', report: '/admin/report', recovery: '/recovery' };
 
 export function accountPages(routes: Routes, screen: Screen): void {
   routes.get('/account', (ctx) => showAccount(ctx, screen));

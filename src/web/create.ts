@@ -9,6 +9,7 @@ import { accountPages } from './account.ts';
 import { activityPages } from './activity.ts';
 import { adminPages } from './admin.ts';
 import { adminMovingPages } from './admin-moving.ts';
+import { adminReportPages } from './admin-report.ts';
 import { userPages } from './admin-users.ts';
 import { type Assets, loadAssets } from './assets.ts';
 import { challengePages } from './challenge.ts';
@@ -67,6 +68,7 @@ export function createWeb(options: WebOptions): Web {
     activityPages,
     adminPages,
     userPages,
+    adminReportPages,
     adminMovingPages,
     logoutPages,
   ]) {

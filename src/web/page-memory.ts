@@ -50,6 +50,7 @@ const notice = z.discriminatedUnion('kind', [
     ]),
     detail: z.string().optional(),
   }),
+  z.object({ kind: z.literal('stop-lifted') }),
   z.object({ kind: z.literal('user-reset'), identity: z.string() }),
   z.object({ kind: z.literal('user-unlocked'), identity: z.string() }),
   z.object({ kind: z.literal('sessions-ended'), identity: z.string(), count: z.number() }),

@@ -22,6 +22,7 @@ const NAMES = [
   'news',
   'remove',
   'admin',
+  'admin-report',
   'admin-confirm',
   'admin-key-remove',
   'logout',

@@ -28,6 +28,7 @@ export const TITLES = {
   news: 'Since you were last here',
   account: 'Two-factor authentication',
   admin: 'Administration',
+  adminReport: 'Report',
   adminMoving: 'Who still has only Authy',
   moving: 'Move away from Authy',
   logout: 'Sign out',
@@ -205,6 +206,8 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
       ];
     case 'key-fails':
       return [KEY_CHECKS[notice.reason]];
+    case 'stop-lifted':
+      return ['Texts and calls are sent again.'];
     case 'user-reset':
       return [`Two-factor authentication was reset for ${notice.identity}, and all sessions were ended.`];
     case 'user-unlocked':

@@ -379,6 +379,37 @@ export interface AdminTicketView {
   readonly address: string;
 }
 
+export interface AdminReportView {
+  readonly error: ErrorView | false;
+  readonly notice: readonly string[];
+  readonly needsProof: boolean;
+  readonly sends: {
+    readonly today: number;
+    readonly most: number;
+    readonly stoppedUntil: ShownTime | false;
+    readonly countries: readonly { readonly name: string; readonly count: number }[];
+    readonly mostForCountry: number;
+  };
+  readonly services: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly isDown: boolean;
+    readonly answered: ShownTime | false;
+    readonly failed: ShownTime | false;
+  }[];
+  readonly events: readonly {
+    readonly at: ShownTime;
+    readonly identity: string;
+    readonly text: string;
+    /** An administrator, or a browser and its address, or empty. */
+    readonly by: string;
+    readonly reason: string;
+  }[];
+  readonly page: number;
+  readonly previous: string;
+  readonly next: string;
+}
+
 /** Template name → what it gets. */
 export interface Views {
   readonly entrance: EntranceView;
@@ -400,6 +431,7 @@ export interface Views {
   moving: MovingView;
   admin: AdminView;
   'admin-moving': AdminMovingView;
+  'admin-report': AdminReportView;
   'admin-confirm': AdminConfirmView;
   'admin-ticket': AdminTicketView;
   'admin-key-remove': { readonly ending: string };

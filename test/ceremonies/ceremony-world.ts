@@ -3,13 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { TOTP } from 'otpauth';
 import type { CeremonyLimits, CeremonyParts } from '../../src/ceremonies/accounts.ts';
 import { Administrator } from '../../src/ceremonies/administrator.ts';
+import { Audit } from '../../src/ceremonies/audit.ts';
 import { Browsers } from '../../src/ceremonies/browsers.ts';
 import { Counters } from '../../src/ceremonies/counters.ts';
 import { FactorEnroller } from '../../src/ceremonies/enroller.ts';
+import { Health } from '../../src/ceremonies/health.ts';
 import { Occasions } from '../../src/ceremonies/notifying.ts';
 import { Overview } from '../../src/ceremonies/overview.ts';
 import { FactorProver } from '../../src/ceremonies/prover.ts';
 import { Questions } from '../../src/ceremonies/questions.ts';
+import { Reports } from '../../src/ceremonies/reports.ts';
 import { type StandInAuthy, startStandInAuthy } from '../../src/demo/stand-in-authy.ts';
 import type { Factor, Judge, Verification } from '../../src/factors/factor.ts';
 import { buildFactors, type Factors } from '../../src/factors/registry.ts';
@@ -46,6 +49,9 @@ export class CeremonyWorld {
   readonly store: Store;
   readonly counters: Counters;
   readonly occasions: Occasions;
+  readonly audit: Audit;
+  readonly health = new Health();
+  readonly reports: Reports;
   readonly ended: { readonly session: LiveSession; readonly reason: EndReason }[] = [];
   readonly sessions: Sessions;
   readonly authy: StandInAuthy;
@@ -101,6 +107,7 @@ export class CeremonyWorld {
     this.store = storeOf(this.clock);
     this.counters = new Counters(this.store.counters);
     this.occasions = new Occasions(this.store.counters, this.clock, silentLog);
+    this.audit = new Audit(this.store.counters, this.clock, silentLog);
     this.#factorsOf = () => factorsOf(this.clock);
     this.#factors = this.#factorsOf();
     this.sessions = new Sessions({
@@ -118,6 +125,8 @@ export class CeremonyWorld {
         .toSorted((a, b) => FACTOR_IDS.indexOf(a.id) - FACTOR_IDS.indexOf(b.id))
         .map((one) => this.#watched(one));
     this.#parts = {
+      audit: this.audit,
+      health: this.health,
       store: this.store,
       sessions: this.sessions,
       counters: this.counters,
@@ -157,6 +166,7 @@ export class CeremonyWorld {
     this.prover = new FactorProver(this.#parts);
     this.enroller = new FactorEnroller(this.#parts);
     this.admin = new Administrator(this.#parts);
+    this.reports = new Reports(this.#parts);
     this.overview = new Overview(this.#parts);
   }
 

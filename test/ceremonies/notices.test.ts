@@ -39,6 +39,7 @@ beforeEach(async () => {
   };
   notices = new Notices({
     kept: new Occasions(w.store.counters, w.clock, silentLog),
+    audit: { happened: async () => undefined },
     unread: new Occasions(w.store.counters, w.clock, silentLog, 'news'),
     mailer: () => mailer,
     email: (identity) => (identity === BOB ? undefined : identity),
@@ -137,6 +138,7 @@ describe('without a mail server', () => {
     const live = await session();
     const broken = new Notices({
       kept: new Occasions(w.store.counters, w.clock, silentLog),
+      audit: { happened: async () => undefined },
       unread: Object.assign(new Occasions(w.store.counters, w.clock, silentLog), {
         recent: () => Promise.reject(new Error('gone')),
       }),

@@ -13,6 +13,8 @@ import type {
   News,
   Occasion,
   Prover,
+  Report,
+  Reporting,
   SelfService,
   UserRow,
 } from '../../src/ceremonies/ceremonies.ts';
@@ -326,6 +328,25 @@ export class CeremoniesDouble implements Ceremonies {
       if (refused !== undefined) return refused;
       if (this.#needsProof(session)) return refusal('fresh-proof-needed');
       this.enrolled = this.enrolled.filter((one) => one.id !== id);
+      return { ok: true };
+    },
+  };
+
+  report: Report = {
+    sends: { today: 3, most: 1000, countries: [{ country: 'CH', count: 2 }], mostForCountry: 200 },
+    services: [],
+    events: [],
+    hasMore: false,
+  };
+
+  readonly reporting: Reporting = {
+    report: async (session) =>
+      this.administration.isAdministrator(session) ? { ok: true, ...this.report } : refusal('not-an-administrator'),
+    liftStop: async (session, reason) => {
+      if (!this.administration.isAdministrator(session)) return refusal('not-an-administrator');
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      if (reason.trim() === '') return refusal('reason-missing');
+      this.acted.push({ action: 'lift-stop', identity: '', reason });
       return { ok: true };
     },
   };

@@ -66,6 +66,48 @@ describe.skipIf(whySkipChromium() !== undefined)('screens for who lost everythin
     await look('operator-bypass-told');
   });
 
+  it('the report, with a stop', async () => {
+    world.ceremonies.administrators.add(ALICE);
+    const [at, identity, actor] = [world.clock.now() - 600_000, 'bob@example.com' as Identity, ALICE as Identity];
+    world.ceremonies.report = {
+      sends: {
+        today: 1000,
+        most: 1000,
+        stoppedUntil: at + 86_400_000,
+        countries: [
+          { country: 'CH', count: 120 },
+          { country: 'DE', count: 3 },
+        ],
+        mostForCountry: 200,
+      },
+      services: [
+        { factor: 'authy', provider: 'Authy, a service of Twilio', answeredAt: at },
+        { factor: 'sms', provider: 'Example Texts', answeredAt: at, failedAt: at + 1, failure: 'misconfigured' },
+        { factor: 'email' },
+      ],
+      events: [
+        { at, identity, deed: 'admin_bypass_made', actor, reason: 'lost everything, called back' },
+        {
+          at,
+          identity,
+          happening: { kind: 'recovery-used', left: 2 },
+          from: { address: '192.0.2.7', agent: 'Firefox/130' },
+        },
+        { at, deed: 'admin_spending_stop_lifted', actor, reason: 'more people than we thought' },
+      ],
+      hasMore: true,
+    };
+    await become(await world.person('proved'));
+    await open('/admin');
+    await page.getByRole('link', { name: 'Report' }).click();
+    await look('operator-report');
+    await page.getByRole('button', { name: 'Let more be sent' }).click();
+    await page.getByRole('link', { name: 'Enter a reason' }).waitFor();
+    await page.getByLabel('Reason').fill('a course began');
+    await page.getByRole('button', { name: 'Let more be sent' }).click();
+    await page.getByText('Texts and calls are sent again.').waitFor();
+  });
+
   it('where a person enters it', async () => {
     world.addFactor('bypass');
     await become(await world.person('challenge'));
