@@ -212,3 +212,44 @@ describe('while the service fails nobody gets in, nobody loses an attempt, and o
     await world.close();
   });
 });
+
+describe('by e-mail', () => {
+  it('is set up and used with the address that the account has, within the budgets of all messages', async () => {
+    const world = await CeremonyWorld.start();
+    now = () => world.clock.now();
+    factor = createVerify(
+      { ...ACCOUNT, baseUrl: service.url, channels: ['email'], timeoutMs: 2000 },
+      { clock: world.clock, log: silentLog },
+    );
+    world.extra.push(factor);
+    const code = () => service.messages.at(-1)?.code ?? '';
+
+    const session = await world.login(ALICE, 'pass');
+    expect(await world.enroller.begin(session, 'verify')).toEqual({ ok: true });
+    expect(await world.enroller.sendToDraft(session, 'sms', false)).toMatchObject({ code: 'channel-off' });
+    expect(await world.enroller.sendToDraft(session, 'email', false)).toMatchObject({ ok: true, channel: 'email' });
+    expect(service.messages).toMatchObject([{ to: ALICE, channel: 'email' }]);
+    expect(await world.enroller.sendToDraft(session, 'email', false)).toMatchObject({ code: 'send-paused' });
+    expect(await world.enroller.confirm(session, code())).toMatchObject({ ok: true, factor: 'verify' });
+
+    const login = await world.login(ALICE);
+    const prompt = await world.prover.prompt(login);
+    const way = prompt.ok ? (prompt.ways[0]?.id ?? '') : '';
+    world.clock.advance(31_000);
+    expect(await world.prover.send(login, way, 'email', false)).toMatchObject({ ok: true });
+    expect(await world.prover.prove(login, way, code())).toMatchObject({ ok: true });
+
+    const next = await world.login(ALICE);
+    const sent = service.requests.length;
+    // What was enrolled is not what the account is known by any more: nothing is sent to an address of the past.
+    await world.store.users.update(ALICE, (user) => {
+      if (user === undefined) throw new Error('nobody');
+      const moved = user.enrolments.map((one) => ({ ...one, data: { email: 'before@example.com' } }));
+      return { write: { ...user, enrolments: moved }, result: undefined };
+    });
+    world.clock.advance(31_000);
+    expect(await world.prover.send(next, way, 'email', false)).toMatchObject({ code: 'enrolment-gone' });
+    expect(service.requests).toHaveLength(sent);
+    await world.close();
+  });
+});
