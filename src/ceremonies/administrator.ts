@@ -33,6 +33,13 @@ export class Administrator implements Administration {
     return isAdministrator(this.#parts, session);
   }
 
+  mayProve(session: LiveSession): boolean {
+    const state = session.session;
+    if (session.ended || state.state !== 'verified') return false;
+    const { how } = state.grounds;
+    return (how === 'trusted-browser' || how === 'network') && this.#parts.isAdmin(state.identity);
+  }
+
   async users(
     session: LiveSession,
     search: string,
@@ -100,6 +107,8 @@ export class Administrator implements Administration {
     const hasFactor = user.enrolments.length > 0;
     const codesLeft = this.#codesLeft(user, policy);
     const mayWait = mayWaitUntil(policy, hasFactor, this.#parts.clock.now());
+    const { factorVersion, identity } = user;
+    const browsers = await this.#parts.browsers.list(identity, { factorVersion, policy });
     return {
       identity: user.identity,
       factors: user.enrolments.map((enrolment) => enrolment.factor),
@@ -108,6 +117,7 @@ export class Administrator implements Administration {
       mayBypass: hasFactor && this.#bypass(policy) !== undefined,
       sessions,
       lock,
+      ...(browsers.length === 0 ? {} : { browsers: browsers.length }),
       ...(codesLeft === undefined ? {} : { codesLeft }),
       ...(mayWait === undefined ? {} : { mayWaitUntil: mayWait }),
       ...(until === undefined ? {} : { pausedUntil: until }),
@@ -140,6 +150,7 @@ export class Administrator implements Administration {
       };
     });
     await this.#parts.sessions.endAll(target.identity, 'revoked');
+    await this.#parts.browsers.forget(target.identity);
     await forgetAtProvider(this.#parts, removed);
     await this.#parts.notify.tell(target.identity, { kind: 'reset-by-administrator' });
     await this.#note(session, 'admin_factors_reset', target.identity, reason);
@@ -190,6 +201,7 @@ export class Administrator implements Administration {
   ): Promise<{ readonly ok: true; readonly count: number } | Refusal> {
     const target = await this.#target(session, name, reason);
     if (!target.ok) return target;
+    await this.#parts.browsers.forget(target.identity); // first, so that none opens another session meanwhile
     const count = await this.#parts.sessions.endAll(target.identity, 'revoked');
     await this.#note(session, 'admin_sessions_ended', target.identity, reason);
     return { ok: true, count };

@@ -217,6 +217,18 @@ export interface OwnSession {
   readonly from?: ClientFacts;
 }
 
+/** A browser that stands for a factor. */
+export interface OwnBrowser {
+  /** Harmless in a form, as above. */
+  readonly id: string;
+  readonly isThis: boolean;
+  readonly trustedAt: Instant;
+  readonly usedAt: Instant;
+  readonly until: Instant;
+  /** Of its last login. */
+  readonly from: ClientFacts;
+}
+
 /** For verified sessions; all others see nothing and end nothing. */
 export interface SelfService {
   /** This one first, then the one that was seen last. */
@@ -225,7 +237,16 @@ export interface SelfService {
   events(session: LiveSession): Promise<readonly Occasion[]>;
   /** Ends one other session of the person, here and in the application. @returns how many that were: none when it is gone. */
   endSession(session: LiveSession, id: string): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
-  endOthers(session: LiveSession): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
+  /** And no browser but this one is trusted any more. @param brought as below */
+  endOthers(session: LiveSession, brought?: string): Promise<{ readonly ok: true; readonly count: number } | Refusal>;
+  /** The one that was used last first. @param brought what this browser keeps, by which it is known as this one */
+  browsers(session: LiveSession, brought: string | undefined): Promise<readonly OwnBrowser[]>;
+  /** Stops trusting one of the person's browsers, or all; what they opened ends. @param id `undefined`: all */
+  forgetBrowsers(
+    session: LiveSession,
+    id: string | undefined,
+    brought: string | undefined,
+  ): Promise<{ readonly ok: true; readonly count: number; readonly isThis: boolean } | Refusal>;
 }
 
 /** `none`: no method. `weak`: only codes by text or e-mail. `no-codes`: a method, and no recovery code left. */
@@ -237,6 +258,8 @@ export interface UserRow {
   readonly factors: readonly FactorId[];
   readonly level: PolicyLevel;
   readonly sessions: number;
+  /** Trusted browsers; absent where there are none. */
+  readonly browsers?: number;
   readonly lock: 'none' | 'paused' | 'locked';
   /** Has no factor, and gets none without a ticket. */
   readonly needsTicket: boolean;
@@ -260,6 +283,8 @@ export interface Dependants {
 /** Each call checks by itself that the session is an administrator's, verified by a factor; changes need a fresh proof. */
 export interface Administration {
   isAdministrator(session: LiveSession): boolean;
+  /** On the list, and let in by what stands for a factor: a proof makes it an administrator's session. */
+  mayProve(session: LiveSession): boolean;
   users(
     session: LiveSession,
     search: string,

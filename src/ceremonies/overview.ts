@@ -1,11 +1,12 @@
 /**
- * What people see of their own account beside its methods: where they are signed in, and what happened lately. Ending a
+ * What people see of their own account beside its methods: where they are signed in, which browsers are trusted, and what happened lately. Ending a
  * session needs a fresh proof where there is a factor (ASVS 7.5.2); whoever has only a password may not even look.
  */
 import { provedWithin } from '../gate/session.ts';
+import { hashedBrowserValue } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type CeremonyParts, ownerOf } from './accounts.ts';
-import type { Occasion, OwnSession, SelfService } from './ceremonies.ts';
+import type { Occasion, OwnBrowser, OwnSession, SelfService } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 
 type Ended = { readonly ok: true; readonly count: number };
@@ -52,10 +53,43 @@ export class Overview implements SelfService {
     return { ok: true, count: 1 };
   }
 
-  async endOthers(session: LiveSession): Promise<Ended | Refusal> {
+  async browsers(session: LiveSession, brought: string | undefined): Promise<readonly OwnBrowser[]> {
+    if (session.ended || session.session.state !== 'verified') return [];
+    const { browsers, policy, store } = this.#parts;
+    const identity = ownerOf(session);
+    const { factorVersion = 0 } = (await store.users.get(identity)) ?? {};
+    const list = await browsers.list(identity, { factorVersion, policy: policy(identity, session.record.from) });
+    const own = idOf(brought);
+    return list.map(({ createdAt, from, id, until, usedAt }) => ({
+      id,
+      isThis: id === own,
+      trustedAt: createdAt,
+      usedAt,
+      until,
+      from,
+    }));
+  }
+
+  async forgetBrowsers(
+    session: LiveSession,
+    id: string | undefined,
+    brought: string | undefined,
+  ): Promise<(Ended & { readonly isThis: boolean }) | Refusal> {
     const refused = await this.#refused(session);
     if (refused !== undefined) return refused;
-    const { log, sessions } = this.#parts;
+    const isMeant = (one: string): boolean => id === undefined || one === id;
+    const count = await this.#parts.browsers.forget(ownerOf(session), isMeant);
+    const own = idOf(brought);
+    return { ok: true, count, isThis: count > 0 && own !== undefined && isMeant(own) };
+  }
+
+  async endOthers(session: LiveSession, brought?: string): Promise<Ended | Refusal> {
+    const refused = await this.#refused(session);
+    if (refused !== undefined) return refused;
+    const { browsers, log, sessions } = this.#parts;
+    // First, so that none opens another session meanwhile: who is signed out must be asked for everything again.
+    const own = idOf(brought);
+    await browsers.forget(ownerOf(session), (one) => one !== own);
     const count = await sessions.endAll(ownerOf(session), 'revoked', session);
     log.info('session_signed_out_by_owner', { identity: ownerOf(session), count });
     return { ok: true, count };
@@ -69,4 +103,9 @@ export class Overview implements SelfService {
     const isFresh = provedWithin(session.session, clock.now(), limits().stepUpMs);
     return isFresh ? undefined : refusal('fresh-proof-needed');
   }
+}
+
+/** By what the store knows the browser that brought this. */
+function idOf(brought: string | undefined): string | undefined {
+  return brought === undefined ? undefined : hashedBrowserValue(brought).id;
 }

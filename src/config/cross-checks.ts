@@ -138,9 +138,6 @@ export function checkAgainstProfile(config: ParsedConfig, profile: ProfileData):
       ),
     );
   }
-  if (config.policy.trustedBrowser.days > 0) {
-    remarks.push(error(['policy', 'trustedBrowser', 'days'], 'is not available in this version; 0 is off'));
-  }
   if (profile.mode === 'gateway-first') remarks.push(...checkGatewayFirst(config));
   const places = [['login', 'page', profile.login?.page] as const, ['home', undefined, profile.home] as const];
   for (const [key, inner, place] of places) {
@@ -169,6 +166,7 @@ function checkGatewayFirst({ factors, policy }: ParsedConfig): readonly Remark[]
   if (policy.graceUntil !== undefined) remarks.push(error(['policy', 'graceUntil'], `cannot be ${mode}`));
   // Nothing stands for a factor where nothing else was proved.
   if (policy.trustedNetworks.length > 0) remarks.push(error(['policy', 'trustedNetworks'], `cannot be ${mode}`));
+  if (policy.trustedBrowser.days > 0) remarks.push(error(['policy', 'trustedBrowser', 'days'], `must be 0 ${mode}`));
   const { firstEnrolment } = policy;
   if (firstEnrolment.needs !== 'ticket') {
     remarks.push(error(['policy', 'firstEnrolment', 'needs'], `must be ticket ${mode}: nobody has proved a password`));

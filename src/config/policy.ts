@@ -60,11 +60,21 @@ export const policySchema = z.strictObject({
     ),
   trustedBrowser: z
     .strictObject({
-      days: z.int().min(0).max(90).default(0).describe('0 is off. Only off in this version.'),
-      except: z.array(z.string().min(1)).default([]).describe('Only an empty list in this version.'),
+      days: z
+        .int()
+        .min(0)
+        .max(90)
+        .default(0)
+        .describe(
+          'Days after a proof in which a browser is not asked for a factor again, if the person ticks the box. 0: never, and none is trusted any more.',
+        ),
+      except: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Identities or patterns (`admin@*`) that are asked at each login all the same.'),
     })
     .prefault({})
-    .describe('Only off (days: 0) in this version.'),
+    .describe('Browsers that stand for a second factor for some days. The password is always asked.'),
   routes: routesSchema,
   stepUp: stepUpSchema,
 });

@@ -4,6 +4,7 @@ import { countries } from '../phone/phone.ts';
 import type { LiveSession } from '../session/live.ts';
 import { eventViews, sessionViews } from './activity.ts';
 import { availableView } from './available.ts';
+import { browserViews } from './browsers.ts';
 import { type OwnContext, sessionOf } from './context.ts';
 import type { Form } from './form.ts';
 import { graceView } from './grace.ts';
@@ -64,8 +65,9 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       phone: phoneView(account, notice, screen),
       recovery: recoveryView(account),
       sessions: await sessionViews(session, screen),
+      browsers: await browserViews(ctx, session, screen),
       events: await eventViews(session, screen),
-      isAdministrator: administration.isAdministrator(session),
+      isAdministrator: administration.isAdministrator(session) || administration.mayProve(session),
     },
     { title: TITLES.account, isError: error !== false },
   );

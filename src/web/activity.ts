@@ -1,6 +1,7 @@
 /** The account page's parts about sessions and recent events, and the forms that sign other browsers out. */
 import type { Occasion, OwnSession, SelfService } from '../ceremonies/ceremonies.ts';
 import type { Refusal } from '../ceremonies/outcomes.ts';
+import { readBrowserCookie } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
 import { browserName } from './browser-name.ts';
 import { type OwnContext, sessionOf } from './context.ts';
@@ -17,7 +18,9 @@ export function activityPages(routes: Routes, screen: Screen): void {
   routes.post('/sessions/end', ['session'], (ctx, form) =>
     end(ctx, screen, (session) => selfService.endSession(session, form.get('session') ?? '')),
   );
-  routes.post('/sessions/end-others', [], (ctx) => end(ctx, screen, (session) => selfService.endOthers(session)));
+  routes.post('/sessions/end-others', [], (ctx) =>
+    end(ctx, screen, (session) => selfService.endOthers(session, broughtBy(ctx, screen))),
+  );
 }
 
 async function end(
@@ -32,7 +35,13 @@ async function end(
   screen.redirect(ctx, screen.path('/account'));
 }
 
-async function refuse(ctx: OwnContext, screen: Screen, refused: Refusal): Promise<void> {
+/** What this browser keeps, if it is a trusted one; looked up among the person's own. */
+export function broughtBy(ctx: OwnContext, screen: Screen): string | undefined {
+  return readBrowserCookie(ctx.req.headers.cookie, screen.options.cookieName);
+}
+
+/** What cannot be done from the account page now. */
+export async function refuse(ctx: OwnContext, screen: Screen, refused: Refusal): Promise<void> {
   if (refused.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, '/account'));
   if (isEnd(refused)) return screen.end(ctx, refused);
   screen.errorOf(ctx, refused);

@@ -17,7 +17,7 @@ export function adminMovingPages(routes: Routes, screen: Screen): void {
 
 /** What the administrator's page says of it; nothing where nobody depends on Authy. */
 export async function movingSummary(
-  session: NonNullable<ReturnType<typeof administrator>>,
+  session: NonNullable<Awaited<ReturnType<typeof administrator>>>,
   screen: Screen,
 ): Promise<AdminView['moving']> {
   const found = await screen.options.ceremonies.administration.dependants(session, LEAVING, '', 1);
@@ -26,7 +26,7 @@ export async function movingSummary(
 }
 
 async function show(ctx: OwnContext, screen: Screen): Promise<void> {
-  const session = administrator(ctx, screen);
+  const session = await administrator(ctx, screen);
   if (session === undefined) return;
   const search = (queryValue(ctx, 'search') ?? '').slice(0, LONGEST_SEARCH);
   const page = numberOf(queryValue(ctx, 'page')) ?? 1;

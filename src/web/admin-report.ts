@@ -21,7 +21,7 @@ export function adminReportPages(routes: Routes, screen: Screen): void {
 }
 
 async function show(ctx: OwnContext, screen: Screen): Promise<void> {
-  const session = administrator(ctx, screen);
+  const session = await administrator(ctx, screen);
   if (session === undefined) return;
   const page = numberOf(queryValue(ctx, 'page')) ?? 1;
   const report = await screen.options.ceremonies.reporting.report(session, page);
@@ -44,7 +44,7 @@ async function show(ctx: OwnContext, screen: Screen): Promise<void> {
 }
 
 async function lift(ctx: OwnContext, form: Form, screen: Screen): Promise<void> {
-  const session = administrator(ctx, screen);
+  const session = await administrator(ctx, screen);
   if (session === undefined) return;
   const lifted = await screen.options.ceremonies.reporting.liftStop(session, form.get('reason') ?? '');
   if (lifted.ok) {

@@ -19,7 +19,7 @@ const ALL: readonly UserAction[] = ['reset', 'unlock', 'end-sessions', 'ticket',
 
 export function userPages(routes: Routes, screen: Screen): void {
   routes.post('/admin/users/confirm', ['identity', 'action'], async (ctx, form) => {
-    const session = administrator(ctx, screen);
+    const session = await administrator(ctx, screen);
     if (session === undefined) return;
     const action = ALL.find((one) => one === form.get('action'));
     if (action === undefined) return screen.alone(ctx, 'bad-request', 'action');
@@ -33,7 +33,7 @@ export function userPages(routes: Routes, screen: Screen): void {
 }
 
 async function act(ctx: OwnContext, screen: Screen, action: UserAction, form: Form): Promise<void> {
-  const session = administrator(ctx, screen);
+  const session = await administrator(ctx, screen);
   if (session === undefined) return;
   const reason = (form.get('reason') ?? '').trim();
   if (reason === '') return show(ctx, screen, action, form, refusal('reason-missing'));

@@ -19,8 +19,8 @@ const LONGEST_SEARCH = 200;
 export function adminPages(routes: Routes, screen: Screen): void {
   routes.get('/admin', (ctx) => showAdmin(ctx, screen));
   routes.post('/admin/key', ['key', 'insecureSharedKey'], (ctx, form) => saveKey(ctx, form, screen));
-  routes.get('/admin/key/remove', (ctx) => {
-    if (administrator(ctx, screen) === undefined) return;
+  routes.get('/admin/key/remove', async (ctx) => {
+    if ((await administrator(ctx, screen)) === undefined) return;
     const key = screen.options.key.state();
     if (!key.set || !key.editable) return screen.redirect(ctx, screen.path('/admin'));
     screen.show(ctx, 'admin-key-remove', { ending: key.ending }, { title: TITLES.keyRemove });
@@ -54,7 +54,7 @@ async function saveKey(ctx: OwnContext, form: Form, screen: Screen): Promise<voi
 
 /** Runs a change for an administrator whose proof is fresh, then leads back to the page. */
 async function withProof(ctx: OwnContext, screen: Screen, change: () => Promise<void>): Promise<void> {
-  const session = administrator(ctx, screen);
+  const session = await administrator(ctx, screen);
   if (session === undefined) return;
   if (await needsProof(session, screen)) return screen.askProof(ctx, backTo(screen, '/admin'));
   await change();
@@ -70,7 +70,7 @@ function log(ctx: OwnContext, screen: Screen, event: string, result = 'ok'): voi
 }
 
 async function showAdmin(ctx: OwnContext, screen: Screen): Promise<void> {
-  const session = administrator(ctx, screen);
+  const session = await administrator(ctx, screen);
   if (session === undefined) return;
   const search = (queryValue(ctx, 'search') ?? '').slice(0, LONGEST_SEARCH);
   const page = numberOf(queryValue(ctx, 'page')) ?? 1;
@@ -132,7 +132,7 @@ function userView(row: UserRow, screen: Screen): UserView {
     canBypass: row.mayBypass,
     canReset: row.factors.length > 0,
     canUnlock: row.lock !== 'none',
-    canEnd: row.sessions > 0,
+    canEnd: row.sessions > 0 || (row.browsers ?? 0) > 0,
   };
 }
 

@@ -2,14 +2,19 @@
 import { refusal } from '../ceremonies/outcomes.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { OwnContext } from './context.ts';
-import { person } from './person.ts';
+import { backTo, person } from './person.ts';
 import type { Screen } from './screen.ts';
 
 /** The administrator's session, or `undefined` when the request was answered otherwise. */
-export function administrator(ctx: OwnContext, screen: Screen): LiveSession | undefined {
+export async function administrator(ctx: OwnContext, screen: Screen): Promise<LiveSession | undefined> {
   const session = person(ctx, screen);
   if (session === undefined) return undefined;
-  if (screen.options.ceremonies.administration.isAdministrator(session)) return session;
+  const { administration } = screen.options.ceremonies;
+  if (administration.isAdministrator(session)) return session;
+  if (administration.mayProve(session)) {
+    await screen.askProof(ctx, backTo(screen, '/admin'));
+    return undefined;
+  }
   screen.end(ctx, refusal('not-an-administrator'));
   return undefined;
 }

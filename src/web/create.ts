@@ -12,6 +12,7 @@ import { adminMovingPages } from './admin-moving.ts';
 import { adminReportPages } from './admin-report.ts';
 import { userPages } from './admin-users.ts';
 import { type Assets, loadAssets } from './assets.ts';
+import { browserPages } from './browsers.ts';
 import { challengePages } from './challenge.ts';
 import type { OwnContext, OwnExtras, OwnMiddleware, OwnState } from './context.ts';
 import { enrolPages } from './enrol.ts';
@@ -66,6 +67,7 @@ export function createWeb(options: WebOptions): Web {
     movingPages,
     recoveryPages,
     activityPages,
+    browserPages,
     adminPages,
     userPages,
     adminReportPages,

@@ -33,6 +33,7 @@ const notice = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('recovery-used'), left: z.number() }),
   z.object({ kind: z.literal('bypass-used') }),
   z.object({ kind: z.literal('sessions-signed-out'), count: z.number() }),
+  z.object({ kind: z.literal('browsers-forgotten'), count: z.number() }),
   z.object({ kind: z.literal('key-saved') }),
   z.object({ kind: z.literal('key-removed') }),
   z.object({ kind: z.literal('key-works'), application: z.string().optional() }),

@@ -192,6 +192,14 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
         'You used a code from an administrator. It works no more.',
         'Set up a new method now, and remove the ones that you lost.',
       ];
+    case 'browsers-forgotten':
+      if (notice.count === 0) return ['This browser was not trusted any more.'];
+      return [
+        notice.count === 1
+          ? '1 browser is not trusted any more.'
+          : `${notice.count} browsers are not trusted any more.`,
+        'The next sign-in there asks for a code again.',
+      ];
     case 'sessions-signed-out':
       return [notice.count === 1 ? '1 session was signed out.' : `${notice.count} sessions were signed out.`];
     case 'key-saved':
@@ -304,7 +312,10 @@ export const ACTIONS = {
   'end-sessions': {
     title: 'End all sessions',
     button: 'End sessions',
-    consequences: ['This user is signed out everywhere and must sign in again.'],
+    consequences: [
+      'This user is signed out everywhere and must sign in again.',
+      'None of their browsers is trusted any more: a code is asked for there as well.',
+    ],
   },
 } as const;
 

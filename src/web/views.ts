@@ -180,6 +180,7 @@ export interface AccountView {
   readonly phone: PhoneView | false;
   readonly recovery: { readonly left: number; readonly made: ShownTime | false } | false;
   readonly sessions: readonly SessionView[];
+  readonly browsers: readonly BrowserView[];
   readonly events: readonly EventView[];
   readonly isAdministrator: boolean;
 }
@@ -272,6 +273,16 @@ export interface SessionView {
   readonly address: string;
   readonly signedIn: ShownTime;
   readonly seen: ShownTime;
+}
+
+export interface BrowserView {
+  readonly id: string;
+  readonly isThis: boolean;
+  readonly browser: string;
+  readonly address: string;
+  readonly trusted: ShownTime;
+  readonly used: ShownTime;
+  readonly until: ShownTime;
 }
 
 export interface EventView {

@@ -179,7 +179,10 @@ describe('single mistakes', () => {
     [`${BASE}policy: { graceUntil: soon }\n`, /2026-12-31/],
     [`${BASE}policy: { graceUntil: 2026-02-30 }\n`, /2026-12-31/],
     [`${BASE}policy: { default: required }\nfactors: { totp: false }\n`, /nobody could sign in/],
-    [`${BASE}policy: { trustedBrowser: { days: 30 } }\n`, /not available in this version; 0 is off/],
+    [`${BASE}policy: { trustedBrowser: { days: 91 } }\n`, /trustedBrowser\.days: must be at most 90/],
+    [`${BASE}policy: { trustedBrowser: { days: -1 } }\n`, /trustedBrowser\.days/],
+    [`${BASE}policy: { trustedBrowser: { except: [" "] } }\n`, /except\[0\]: cannot be the name of an account/],
+    [`${BASE}  whoami: null\npolicy: { trustedBrowser: { days: 30 } }\n`, /trustedBrowser\.days: needs whoami/],
     [`${BASE}policy: { stepUp: [/x] }\n`, /policy\.stepUp\[0\]: must be a block of keys/],
     [`${BASE}policy: { stepUp: [{ path: /x }] }\n`, /policy\.stepUp\[0\]\.within: is missing/],
     [`${BASE}policy: { stepUp: [{ path: /x, within: 10 }] }\n`, /policy\.stepUp\[0\]\.within/],
@@ -218,6 +221,10 @@ describe('single mistakes', () => {
     [
       `${FIRST}policy: { default: required, trustedNetworks: [10.0.0.0/8], firstEnrolment: { needs: ticket } }\n`,
       /policy\.trustedNetworks: cannot be/,
+    ],
+    [
+      `${FIRST}policy: { default: required, trustedBrowser: { days: 3 }, firstEnrolment: { needs: ticket } }\n`,
+      /trustedBrowser\.days: must be 0/,
     ],
     [`${STRICT}factors: { authy: { apiKey: geheim } }\n`, /factors\.authy: lets nobody in/],
     [`${STRICT}admins: [root]\n`, /admins\[0\]: with upstream\.mode: gateway-first needs a line in policy\.factors/],
@@ -534,6 +541,17 @@ test('who signs in from a trusted network: by the address of that sign-in, and n
   const alice = 'alice' as Identity;
   const found = [of(alice, from('10.0.0.7')), of(alice, from('10.0.0.8')), of(alice)];
   expect(found.map(({ isTrustedNetwork }) => isTrustedNetwork)).toEqual([true, false, false]);
+});
+
+test('for how long a browser is trusted: nobody’s as delivered, and not the ones of those who are named', async () => {
+  const msOf = async (text: string) => {
+    const { policy } = await good(`${BASE}${text}`);
+    const of = policyOf(policy, identify, NOWHERE);
+    return ['alice', 'root', 'a@partner.example'].map((name) => of(name as Identity).browserMs);
+  };
+  expect(await msOf('')).toEqual([undefined, undefined, undefined]);
+  const except = "policy: { trustedBrowser: { days: 2, except: [Root, '*@partner.example'] } }\n";
+  expect(await msOf(except)).toEqual([2 * 86_400_000, undefined, undefined]);
 });
 
 test('names in policy and admins are compared as the profile compares them', () => {

@@ -438,6 +438,78 @@ describe('60: a trusted browser', () => {
     expect(await isAsked(lost)).toBe(true);
   });
 
+  it('is void as soon as its owner stops trusting it, and its session with it', async () => {
+    await start();
+    const [lost, other, owner] = [h.browser(), h.browser(), h.browser()];
+    await trustThis(lost);
+    h.clock.advance(1000);
+    await trustThis(other);
+    h.clock.advance(1000);
+    const own = await trustThis(owner);
+    h.clock.advance(1000);
+    expect(await isAsked(lost)).toBe(false);
+    const account = await owner.get('/_2fa/account');
+    const ids = [...account.html.matchAll(/name="browser" value="([^"]+)"/g)].map(([, id]) => id ?? '');
+    expect(ids).toHaveLength(3); // the one that was used last comes first
+    const csrf = account.hidden['csrf'] ?? '';
+    const done = await owner.post('/_2fa/browsers/forget', { csrf, browser: ids[0] ?? '' });
+    expect(done.html).toContain('1 browser is not trusted any more.');
+    expect((await lost.get('/admin')).url.pathname).toBe('/admin/login');
+    expect(await isAsked(lost)).toBe(true);
+    expect(await isAsked(other)).toBe(false);
+
+    // Somebody else's is nobody's, whatever a form names.
+    const bob = h.browser();
+    h.clock.advance(30_000);
+    await bob.submit(await h.logIn(bob, BOB), { code: h.totp(BOBS_SECRET) });
+    const fields = { csrf: (await bob.get('/_2fa/account')).hidden['csrf'] ?? '', browser: ids[1] ?? '' };
+    expect((await bob.post('/_2fa/browsers/forget', fields)).html).toContain('This browser was not trusted any more.');
+    expect(await isAsked(other)).toBe(false);
+
+    // Everywhere else: this one stays.
+    const others = await owner.post('/_2fa/sessions/end-others', { csrf });
+    expect(others.html).toContain('signed out');
+    expect((await other.get('/admin')).url.pathname).toBe('/admin/login');
+    expect(await isAsked(other)).toBe(true);
+    expect(keptBy(owner)).toBe(own);
+    const last = await owner.post('/_2fa/browsers/forget-all', { csrf });
+    expect(last.html).toContain('1 browser is not trusted any more.');
+    expect(last.html).not.toContain('Trusted browsers');
+    expect(keptBy(owner)).toBe('');
+  });
+
+  it('is ended only with a fresh proof, as sessions are', async () => {
+    await start();
+    const browser = h.browser();
+    await trustThis(browser);
+    expect(await isAsked(browser)).toBe(false);
+    const { hidden, html } = await browser.get('/_2fa/account');
+    expect(html).toContain('Trusted browsers');
+    expect(html).not.toContain('name="browser"');
+    const asked = await browser.post('/_2fa/browsers/forget-all', { csrf: hidden['csrf'] ?? '' });
+    expect(asked.url.pathname).toBe('/_2fa/challenge');
+    expect(await isAsked(browser)).toBe(false);
+  });
+
+  it('opens the administrator’s pages with a proof, and not before; there all of an account’s can be ended', async () => {
+    const admin = { email: 'admin@example.com', password: 'correct battery admin' };
+    await start();
+    await h.enrolTotp(admin.email);
+    const value = await trustThis();
+    const boss = h.browser();
+    await trustThis(boss, admin);
+    expect(await isAsked(boss, admin)).toBe(false);
+    const prompt = await boss.get('/_2fa/admin');
+    expect(prompt.url.pathname).toBe('/_2fa/challenge');
+    h.clock.advance(30_000);
+    const page = await boss.submit(prompt, { code: h.totp() });
+    expect(page.html).toContain('<h1>Administration</h1>');
+    const csrf = page.hidden['csrf'] ?? '';
+    const act = { csrf, identity: ALICE.email, reason: 'a lost laptop' };
+    expect((await boss.post('/_2fa/admin/users/end-sessions', act)).url.pathname).toBe('/_2fa/admin');
+    expect(await isAsked(withValue(value))).toBe(true);
+  });
+
   it('is asked when the policy counts what it proved no longer, trusts for less long, or not at all', async () => {
     const trusts = { browserMs: 3 * HOUR_MS };
     let policy: Partial<PolicyFor> = trusts;

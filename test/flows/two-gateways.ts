@@ -75,6 +75,32 @@ export function twoGateways(kind: string, open: () => SharedKind | Promise<Share
       return raw(h, 'GET', target, [['Cookie', cookie], PAGE]);
     }
 
+    it('a browser that one trusts is trusted by the other, each value once, and a copy gives itself away at both', async () => {
+      await start({ policy: () => ({ browserMs: 86_400_000 }), logins: 100 });
+      const owner = h.browser();
+      h.clock.advance(30_000);
+      const { hidden } = await h.logIn(owner, ALICE);
+      const fields = { csrf: hidden['csrf'] ?? '', way: hidden['way'] ?? '', code: h.totp(), trust: '1' };
+      await owner.post('/_2fa/challenge', fields);
+      const values = [owner.cookie('lucy2fa-browser') ?? ''];
+      const comesIn = async (value: string): Promise<string> => {
+        const browser = h.browser();
+        browser.setCookie('lucy2fa-browser', value);
+        const page = await h.logIn(browser, ALICE); // each request of it reaches the other gateway
+        if (page.url.pathname === '/_2fa/challenge') return 'asked';
+        expect(page.html).toContain(h.app.secretOf(ALICE.email));
+        return browser.cookie('lucy2fa-browser') ?? '';
+      };
+      values.push(...(await Promise.all(Array.from({ length: 8 }, () => comesIn(values[0] ?? '')))));
+      const given = new Set(values);
+      expect([given.size, given.has('asked')]).toEqual([2, false]);
+      const next = [...given].find((value) => value !== values[0]) ?? '';
+      h.clock.advance(60_000);
+      const third = await comesIn(next);
+      expect(third).toMatch(/^[\w-]{65}$/);
+      expect([await comesIn(values[0] ?? ''), await comesIn(third)]).toEqual(['asked', 'asked']);
+    });
+
     describe.each(['rotate', 'keep'] as const)('with an application that does %s', (rotate) => {
       it('one login goes from one to the other and back, with every request', async () => {
         await start({ app: { rotate } });

@@ -98,3 +98,62 @@ describe('a browser is called', () => {
     expect(browserName(agent)).toBe(name);
   });
 });
+
+describe('trusted browsers', () => {
+  const day = 86_400_000;
+  beforeEach(() => {
+    const at = world.clock.now();
+    const one = { trustedAt: at - day, usedAt: at - 60_000, until: at + 29 * day };
+    const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0';
+    world.ceremonies.browsers = [
+      { ...one, id: 'b1', isThis: true, from: { address: '192.0.2.7', agent } },
+      { ...one, id: 'b2', isThis: false, from: { address: '<i>', agent: 'curl/8' } },
+    ];
+  });
+
+  it('are listed with address and days, and ended one by one or all; the cookie of this one goes', async () => {
+    const alice = await world.person('proved');
+    const { text } = await alice.get('/account');
+    for (const part of [
+      'Trusted browsers',
+      'Firefox on Linux',
+      '192.0.2.7',
+      '&lt;i&gt;',
+      'Stop trusting all of them',
+    ]) {
+      expect(text).toContain(part);
+    }
+    const one = await alice.post('/browsers/forget', { browser: 'b2' });
+    expect([one.status, one.headers.location, one.cookies]).toEqual([303, '/_2fa/account', []]);
+    expect((await alice.get('/account')).text).toContain('1 browser is not trusted any more.');
+    const all = await alice.post('/browsers/forget-all');
+    expect(all.cookies).toEqual(['lucy2fa-browser=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0']);
+    expect((await alice.get('/account')).text).not.toContain('Trusted browsers');
+  });
+
+  it('are ended by a form of ours alone, and with a fresh proof', async () => {
+    const alice = await world.person('proved');
+    expect((await alice.get('/browsers/forget-all')).status).toBe(405);
+    expect((await alice.post('/browsers/forget-all', { csrf: 'x' })).status).toBe(403);
+    world.clock.advance(10 * 60_000);
+    expect((await alice.get('/account')).text).not.toContain('Stop trusting');
+    expect((await alice.post('/browsers/forget', { browser: 'b1' })).headers.location).toBe('/_2fa/challenge');
+    expect(world.ceremonies.browsers).toHaveLength(2);
+  });
+});
+
+describe('the box on the prompt', () => {
+  it('is there where a browser may be trusted, not ticked, and its tick goes with the answer', async () => {
+    const alice = await world.person('challenge');
+    expect((await alice.get('/challenge')).text).not.toContain('name="trust"');
+    world.ceremonies.trustMs = 30 * 86_400_000;
+    const { text } = await alice.get('/challenge');
+    expect(text).toContain('<input type="checkbox" name="trust" value="1">');
+    expect(text).toContain('Do not ask again in this browser for 30 days');
+    const wrong = await alice.post('/challenge', { way: 'totp-1', code: '000000', trust: '1' });
+    expect(wrong.text).toContain('<input type="checkbox" name="trust" value="1" checked>');
+    await alice.post('/challenge', { way: 'totp-1', code: '000001', trust: 'yes' });
+    await alice.post('/challenge', { way: 'totp-1', code: '000002' });
+    expect(world.ceremonies.trusting).toEqual([true, false, false]);
+  });
+});

@@ -12,6 +12,7 @@ import type {
   KnownAddress,
   News,
   Occasion,
+  OwnBrowser,
   Prover,
   Report,
   Reporting,
@@ -58,6 +59,9 @@ export class CeremoniesDouble implements Ceremonies {
   recovery: Account['recovery'];
   codesMade = 0;
   events: Occasion[] = [];
+  browsers: OwnBrowser[] = [];
+  trustMs: number | undefined;
+  readonly trusting: boolean[] = [];
   readonly signedOut: string[] = [];
   administrators = new Set<string>();
   rows: UserRow[] = [];
@@ -136,6 +140,13 @@ export class CeremoniesDouble implements Ceremonies {
       this.signedOut.push('others');
       return { ok: true, count: 2 };
     },
+    browsers: async () => this.browsers,
+    forgetBrowsers: async (session, id) => {
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      const gone = this.browsers.filter((one) => id === undefined || one.id === id);
+      this.browsers = this.browsers.filter((one) => !gone.includes(one));
+      return { ok: true, count: gone.length, isThis: gone.some(({ isThis }) => isThis) };
+    },
   };
 
   readonly prover: Prover = {
@@ -157,6 +168,7 @@ export class CeremoniesDouble implements Ceremonies {
         })),
         expiresAt: login.acceptedAt + 600_000,
         isStepUp: session.session.state === 'verified',
+        ...(this.trustMs === undefined ? {} : { trustMs: this.trustMs }),
       };
     },
     send: async (_session, way, channel, insist) => {
@@ -166,7 +178,8 @@ export class CeremoniesDouble implements Ceremonies {
       this.sent.push({ what: 'prompt', channel, insist });
       return { ok: true, channel, ending: '67', nextAt: this.#clock.now() + 30_000 };
     },
-    prove: async (session, way, code) => {
+    prove: async (session, way, code, trust = false) => {
+      this.trusting.push(trust);
       this.proofs.push(String(code));
       const refused = this.#refused();
       if (refused !== undefined) {
@@ -356,6 +369,12 @@ export class CeremoniesDouble implements Ceremonies {
       const state = session.session;
       return (
         state.state === 'verified' && state.grounds.how === 'factor' && this.administrators.has(String(state.identity))
+      );
+    },
+    mayProve: (session) => {
+      const state = session.session;
+      return (
+        state.state === 'verified' && state.grounds.how === 'network' && this.administrators.has(String(state.identity))
       );
     },
     users: async (_session, search, page, only) => {
