@@ -102,7 +102,8 @@ export async function startStandInVerify(options: StandInVerifyOptions): Promise
   function update(form: URLSearchParams, which: string): StandInAnswer {
     const status = form.get('Status');
     const pending = find(which);
-    if (pending === undefined) return problem(404, 20404);
+    // Once its checks are used up there is nothing to be had for ten minutes, and no way to end it sooner.
+    if (pending === undefined || pending.checks >= MOST_CHECKS) return problem(404, 20404);
     if (status !== 'canceled' && status !== 'approved') return problem(400, 60200);
     verifications.delete(pending.to);
     return { status: 200, body: bodyOf(pending, status) };

@@ -202,6 +202,23 @@ describe('while the service fails nobody gets in, nobody loses an attempt, and o
     await world.close();
   });
 
+  it('when the service lets a number rest after five wrong codes, other ways are there meanwhile', async () => {
+    const world = await CeremonyWorld.start();
+    const totp = await world.enrolTotp(ALICE);
+    const way = await enrol(world, ALICE);
+    const thief = await world.login(ALICE);
+    await ask(world, thief, way);
+    for (let i = 0; i < 5; i += 1) await world.prover.prove(thief, way, wrong());
+    expect(thief.ended).toBe(true);
+    world.clock.advance(31_000);
+    const owner = await world.login(ALICE);
+    expect(await world.prover.send(owner, way, 'sms', false)).toMatchObject({ code: 'provider-limited' });
+    expect(await world.prover.prove(owner, totp, world.totp())).toMatchObject({ ok: true });
+    world.clock.advance(600_000);
+    expect(await world.prover.send(await world.login(ALICE), way, 'sms', false)).toMatchObject({ ok: true });
+    await world.close();
+  });
+
   it('nothing is sent when what was pending cannot be withdrawn', async () => {
     const world = await CeremonyWorld.start();
     const way = await enrol(world, ALICE);
