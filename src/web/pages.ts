@@ -92,7 +92,7 @@ export const PAGES = {
     status: 401,
     title: 'Confirm first that it is you',
     sentences: [
-      'This step needs your security code, so what you sent was not passed on.',
+      'What you sent was not passed on, because this step needs a fresh confirmation.',
       'Confirm, then do it again.',
     ],
     ways: ['confirm', 'home'],

@@ -196,6 +196,10 @@ describe('single mistakes', () => {
     [`${BASE}policy: { stepUp: [{ path: /x, methods: [post], within: 10m }] }\n`, /written in capitals/],
     [`${BASE}policy: { stepUp: [{ prefix: /, within: 10m }] }\n`, /stepUp\[0\]\.prefix: asks for a proof on the way/],
     [`${BASE}policy: { stepUp: [{ path: /ADMIN, within: 10m }] }\n`, /stepUp\[0\]\.path: asks for a proof on the way/],
+    ...['GET', 'POST'].map((method): [string, RegExp] => [
+      `${BASE}policy: { stepUp: [{ path: /admin/login, methods: [${method}], within: 10m }] }\n`,
+      /stepUp\[0\]\.path: asks for a proof on the way/,
+    ]),
     [`${BASE}policy: { routes: [{ path: /_2fa/x, level: required }] }\n`, /routes\[0\]\.path: is below gatewayPath/],
     [`${BASE}policy: { routes: [{ path: /x, level: off }] }\n`, /can only ask for more than the person’s level/],
     [`${BASE}policy: { routes: [{ path: /x }] }\n`, /can only ask for more than the person’s level/],
