@@ -35,6 +35,7 @@ export async function accountOf(
         policy,
         enrolments.filter(({ id }) => id !== enrolment.id).map(({ factor }) => factor),
       ),
+      mayRename: parts.factor(enrolment.factor)?.several === true,
       ...(lastUsedAt === undefined ? {} : { lastUsedAt }),
       ...(ending === undefined ? {} : { ending }),
       ...(enrolment.name === undefined ? {} : { name: enrolment.name }),

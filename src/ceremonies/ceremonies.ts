@@ -138,6 +138,8 @@ export interface Enrolled {
   /** Whether a key may be on several devices; absent where that is no question. */
   readonly isSynced?: boolean;
   readonly mayRemove: boolean;
+  /** One of several of its kind, which a person tells apart by their names. */
+  readonly mayRename: boolean;
 }
 
 export interface Available {
@@ -199,6 +201,8 @@ export interface Enroller {
   postpone(session: LiveSession): Promise<Proved | Refusal>;
   /** Makes new recovery codes; the old ones are void in the same write. They can be shown now and never again. */
   makeCodes(session: LiveSession): Promise<{ readonly ok: true; readonly codes: readonly string[] } | Refusal>;
+  /** Changes the name of one of several; empty is none. Nothing else changes, and nobody is signed out. */
+  rename(session: LiveSession, enrolment: string, name: string): Promise<{ readonly ok: true } | Refusal>;
   /** Removes a factor; other sessions of the identity end. */
   remove(session: LiveSession, enrolment: string): Promise<{ readonly ok: true } | Refusal>;
 }

@@ -227,6 +227,18 @@ export class FactorEnroller implements Enroller {
     return DONE;
   }
 
+  async rename(session: LiveSession, id: string, called: string): Promise<Done | Refusal> {
+    const name = readName(called);
+    if (name === undefined) return refusal('name-invalid');
+    return this.#change(session, (current) => {
+      const one = current.enrolments.find((candidate) => candidate.id === id);
+      if (one === undefined || this.#parts.factor(one.factor)?.several !== true) return 'way-unknown';
+      const { name: _name, ...rest } = one;
+      const renamed = name === '' ? rest : { ...rest, name };
+      return { ...current, enrolments: current.enrolments.map((other) => (other === one ? renamed : other)) };
+    });
+  }
+
   async showTicket(session: LiveSession, typed: string): Promise<Done | Refusal> {
     return showTicket(this.#parts, session, typed.slice(0, LONGEST_INPUT));
   }

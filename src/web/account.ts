@@ -12,6 +12,7 @@ import { knownLinks } from './known.ts';
 import { moveOf } from './moving.ts';
 import { leave, type Notice, take } from './page-memory.ts';
 import { backTo, person } from './person.ts';
+import { renamePath } from './rename.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
 import { enrolledText, keptText, LEVELS, noticeText, TITLES } from './texts.ts';
@@ -118,6 +119,7 @@ function enrolledView(one: Account['enrolled'][number], screen: Screen): Enrolle
     lastUsed: one.lastUsedAt === undefined ? false : timeOf(one.lastUsedAt, screen.now),
     removePath: screen.path(`/remove/${encodeURIComponent(one.id)}`),
     mayRemove: one.mayRemove,
+    renamePath: one.mayRename ? renamePath(screen, one.id) : '',
   };
 }
 

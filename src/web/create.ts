@@ -30,6 +30,7 @@ import { pushPages } from './push.ts';
 import { recoveryPages } from './recovery.ts';
 import { createRefuse } from './refuse.ts';
 import { removePages } from './remove.ts';
+import { renamePages } from './rename.ts';
 import { createRender } from './render.ts';
 import { resumePages } from './resume.ts';
 import { type OwnRouter, routesOn, unanswered } from './routes.ts';
@@ -63,6 +64,7 @@ export function createWeb(options: WebOptions): Web {
     ticketPages,
     knownPages,
     enrolPages,
+    renamePages,
     removePages,
     movingPages,
     recoveryPages,

@@ -114,7 +114,7 @@ async function confirm(ctx: OwnContext, form: Form, screen: Screen, factor: Fact
       confirmed.codes === undefined || identity === undefined
         ? (false as const)
         : codesView(screen, identity, confirmed.codes, screen.options.site().loginPage);
-    screen.show(ctx, 'enrol-done', { name, noun, codes }, { title: TITLES.done });
+    screen.show(ctx, 'enrol-done', { factor: confirmed.factor, name, noun, codes }, { title: TITLES.done });
     return;
   }
   if (confirmed.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, `/enrol/${factor}/confirm`));

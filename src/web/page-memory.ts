@@ -29,6 +29,7 @@ const notice = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('known-proved') }),
   z.object({ kind: z.literal('factor-demanded') }),
   z.object({ kind: z.literal('factor-removed'), factor }),
+  z.object({ kind: z.literal('factor-renamed') }),
   z.object({ kind: z.literal('draft-discarded'), factor }),
   z.object({ kind: z.literal('recovery-used'), left: z.number() }),
   z.object({ kind: z.literal('bypass-used') }),

@@ -20,6 +20,7 @@ const NAMES = [
   'recovery',
   'recovery-codes',
   'news',
+  'rename',
   'remove',
   'admin',
   'admin-report',

@@ -34,6 +34,7 @@ export const TITLES = {
   logout: 'Sign out',
   keyRemove: 'Remove the 2FA key',
   ticket: 'Ticket',
+  rename: 'Name your passkey',
   known: 'Show that it is your account',
   bypass: 'Code for one sign-in',
   done: 'Two-factor authentication is on',
@@ -176,6 +177,8 @@ export function noticeText(notice: Exclude<Notice, { kind: 'refused' | 'key-refu
       return [`${WORDS[notice.factor].name} was removed. Your other sessions were signed out.`];
     case 'factor-demanded':
       return ['The page that you asked for needs two-factor authentication. Set up a method, then sign in again.'];
+    case 'factor-renamed':
+      return ['The name was changed.'];
     case 'ticket-accepted':
       return ['Your ticket was accepted. Set up a method now: the ticket is for this sign-in.'];
     case 'known-proved':

@@ -146,6 +146,8 @@ export interface EnrolledView {
   readonly added: ShownTime;
   readonly lastUsed: ShownTime | false;
   readonly removePath: string;
+  /** Where its name can be changed, or empty. */
+  readonly renamePath: string;
   readonly mayRemove: boolean;
 }
 
@@ -247,6 +249,7 @@ export interface EnrolConfirmView extends CodeFormView {
 }
 
 export interface EnrolDoneView {
+  readonly factor: string;
   readonly name: string;
   readonly noun: string;
   /** Made with the first factor. */
@@ -302,6 +305,14 @@ export interface NewsView {
   /** Where to go on. */
   readonly to: string;
   readonly occasions: readonly EventView[];
+}
+
+export interface RenameView {
+  readonly noun: string;
+  readonly path: string;
+  readonly typedName: string;
+  readonly needsProof: boolean;
+  readonly error: ErrorView | false;
 }
 
 export interface RemoveView {
@@ -438,6 +449,7 @@ export interface Views {
   recovery: RecoveryView;
   'recovery-codes': { readonly codes: CodesView };
   news: NewsView;
+  rename: RenameView;
   remove: RemoveView;
   moving: MovingView;
   admin: AdminView;

@@ -209,3 +209,48 @@ describe('setting a passkey up', () => {
     expect([session.ended, other.ended, fresh.ended]).toEqual([true, true, true]);
   });
 });
+
+describe('the name of a key', () => {
+  let w: CeremonyWorld;
+  beforeEach(async () => {
+    w = await CeremonyWorld.start();
+  });
+  afterEach(() => w.close());
+  const names = async () => (await w.user(ALICE))?.enrolments.map(({ name }) => name);
+
+  it('is changed and taken away with a fresh proof, and signs nobody out', async () => {
+    const [, way] = await first(w, ALICE);
+    await enrol(w, ALICE, new SoftKey(ORIGIN), 'Blue stick');
+    const before = await w.user(ALICE);
+    const session = await proved(w, ALICE);
+    expect(await w.enroller.rename(session, way, '  My   phone ')).toEqual({ ok: true });
+    expect(await names()).toEqual(['My phone', 'Blue stick']);
+    expect((await w.enroller.account(session)).enrolled.map(({ mayRename }) => mayRename)).toEqual([true, true]);
+    const second = before?.enrolments[1]?.id ?? '';
+    expect(await w.enroller.rename(session, second, '')).toEqual({ ok: true });
+    expect(await names()).toEqual(['My phone', undefined]);
+    expect([(await w.user(ALICE))?.factorVersion, session.ended]).toEqual([before?.factorVersion, false]);
+    expect((await w.user(ALICE))?.enrolments.map(({ data }) => data)).toEqual(
+      before?.enrolments.map(({ data }) => data),
+    );
+  });
+
+  it('is nobody else’s to change, nor a stale session’s, nor that of a factor of which there is one', async () => {
+    const [, way] = await first(w, ALICE);
+    const session = await proved(w, ALICE);
+    for (const name of ['x'.repeat(41), 'a\u0000b']) {
+      expect(await w.enroller.rename(session, way, name)).toMatchObject({ code: 'name-invalid' });
+    }
+    await first(w, BOB);
+    expect(await w.enroller.rename(await proved(w, BOB), way, 'mine')).toMatchObject({ code: 'way-unknown' });
+    const totp = await w.enrolTotp(ALICE);
+    expect(await w.enroller.rename(session, totp, 'app')).toMatchObject({ code: 'way-unknown' });
+    for (const standing of ['challenge', 'pass', 'enrol'] as const) {
+      const refused = await w.enroller.rename(await w.login(ALICE, standing), way, 'mine');
+      expect(refused).toMatchObject({ code: 'fresh-proof-needed' });
+    }
+    w.clock.advance(300_000);
+    expect(await w.enroller.rename(session, way, 'late')).toMatchObject({ code: 'fresh-proof-needed' });
+    expect(await names()).toEqual([undefined, undefined]);
+  });
+});

@@ -137,7 +137,7 @@ describe('with a factor in place', () => {
     world.addFactor('totp');
     const alice = await world.person('proved');
     world.clock.advance(10 * 60_000);
-    expect((await alice.get('/account')).text).toContain('Confirm with a security code');
+    expect((await alice.get('/account')).text).toContain('Confirm that it is you');
     for (const [path, back] of [
       ['/enrol/totp', '/_2fa/enrol/totp'],
       ['/remove/totp-1', '/_2fa/remove/totp-1'],

@@ -55,7 +55,7 @@ it('each change needs a fresh proof, and none happens on the way to it', async (
   world.key.current = KEY;
   world.clock.advance(10 * 60_000);
   const page = await admin.get('/admin');
-  expect(page.text).toContain('Confirm with a security code');
+  expect(page.text).toContain('Confirm that it is you');
   expect(page.text).not.toContain('name="key"');
   for (const [path, fields] of POSTS) {
     const asked = await admin.post(path, fields);

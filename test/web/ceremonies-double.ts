@@ -292,7 +292,13 @@ export class CeremoniesDouble implements Ceremonies {
       if (factor === undefined) return refusal('draft-missing');
       const problem = this.#codeProblem(code, factor);
       if (problem !== undefined) return problem;
-      this.enrolled.push({ id: `new-${factor}`, factor, createdAt: this.#clock.now(), mayRemove: true });
+      this.enrolled.push({
+        id: `new-${factor}`,
+        factor,
+        createdAt: this.#clock.now(),
+        mayRemove: true,
+        mayRename: false,
+      });
       this.draftOf = undefined;
       await this.#sessions.end(session, 'revoked');
       return this.recovery === undefined ? { ok: true, factor } : { ok: true, factor, codes: CODES };
@@ -335,6 +341,14 @@ export class CeremoniesDouble implements Ceremonies {
       const { returnTo } = session.session.login;
       const event = { type: 'enrolment-postponed', until: this.mayWaitUntil } as const;
       return { ok: true, issued: await this.#sessions.transition(session, event), returnTo };
+    },
+    rename: async (session, id, name) => {
+      const refused = this.#refused();
+      if (refused !== undefined) return refused;
+      if (this.#needsProof(session)) return refusal('fresh-proof-needed');
+      if (name.length > 40) return refusal('name-invalid');
+      this.enrolled = this.enrolled.map((one) => (one.id === id ? { ...one, name } : one));
+      return { ok: true };
     },
     remove: async (session, id) => {
       const refused = this.#refused();

@@ -108,6 +108,18 @@ describe.skipIf(whySkipChromium() !== undefined)('screens for who lost everythin
     await page.getByText('Texts and calls are sent again.').waitFor();
   });
 
+  it('the name of a passkey', async () => {
+    world.addFactor('passkey');
+    await become(await world.person('proved'));
+    await open('/account');
+    await look('operator-account-passkey');
+    await page.getByRole('link', { name: 'Rename' }).click();
+    await page.getByLabel('Name').fill('Blue security key');
+    await look('operator-rename');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('The name was changed.').waitFor();
+  });
+
   it('where a person enters it', async () => {
     world.addFactor('bypass');
     await become(await world.person('challenge'));

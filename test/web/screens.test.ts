@@ -112,7 +112,7 @@ describe.skipIf(whySkipChromium() !== undefined)('screens', { timeout: 90_000 },
     world.clock.advance(10 * 60_000);
     await open('/account');
     await look('account-needs-proof');
-    await page.getByRole('button', { name: 'Confirm with a security code' }).click();
+    await page.getByRole('button', { name: 'Confirm that it is you' }).click();
     await page.getByRole('heading', { name: 'Confirm that it is you' }).waitFor();
     await look('step-up');
     await page.getByRole('textbox', { name: 'Security code' }).fill(RIGHT_CODE);

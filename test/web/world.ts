@@ -159,7 +159,14 @@ export class World {
 
   addFactor(factor: FactorId, id = `${factor}-1`): void {
     const ending = factor === 'authy' ? { ending: '67' } : {};
-    this.ceremonies.enrolled.push({ id, factor, createdAt: this.clock.now(), mayRemove: true, ...ending });
+    this.ceremonies.enrolled.push({
+      id,
+      factor,
+      createdAt: this.clock.now(),
+      mayRemove: true,
+      mayRename: factor === 'passkey',
+      ...ending,
+    });
   }
 
   send(path: string, { method = 'GET', headers = {}, body }: Sending = {}): Promise<Answer> {
