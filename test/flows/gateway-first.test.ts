@@ -191,6 +191,14 @@ describe('a name and a code', () => {
     expect((await enter(from('203.0.113.5'))).url.pathname).not.toBe(ENTRANCE);
   });
 
+  it('a right one does not open an account that is locked from inside', async () => {
+    const counter = { count: 50, lastAt: h.clock.now(), expiresAt: h.clock.now() + 86_400_000 };
+    await h.store.counters.update(`guess:${ALICE.email}`, () => ({ write: counter, result: undefined }));
+    const locked = await type(h.browser(), ALICE.email, h.totp());
+    expect(words(locked)).toBe(words(await type(from('192.0.2.77'), 'nobody@example.com', '000000')));
+    expect(await h.assembled.sessions.of(ALICE.email as Identity)).toEqual([]);
+  });
+
   it('no message goes to anybody, and nobody is asked about a name', async () => {
     for (const path of ['/challenge/send', '/entrance/send']) {
       const browser = h.browser();
@@ -228,6 +236,11 @@ describe('the password of the application, inside', () => {
     const foreign = await browser.get('/admin', { as: 'fetch', headers: [['Authorization', basic(BOB.email)]] });
     expect(foreign.status).toBe(403);
     expect(JSON.parse(foreign.text)).toMatchObject({ code: 'other-account' });
+    const both: [string, string][] = [basic(ALICE.email), basic(BOB.email)].map((value) => ['Authorization', value]);
+    for (const headers of [both, both.toReversed()]) {
+      const { status } = await browser.get('/admin', { as: 'fetch', headers });
+      expect(status).toBe(403);
+    }
     const seen = h.app.requests.slice(before).flatMap(({ headers }) => headers.filter(([n]) => n === 'Authorization'));
     expect(seen).toEqual([['Authorization', basic(ALICE.email)]]);
   });
@@ -268,6 +281,14 @@ describe('the first method', () => {
       expect(page.url.pathname).toBe(`${ENTRANCE}/ticket`);
     }
     expect(new Set(pages.map(words))).toHaveLength(1);
+  });
+
+  it('strangers who guess at tickets keep nobody from using one', async () => {
+    for (let n = 0; n < 25; n += 1) {
+      await show(from(`198.51.100.${n}`), ALICE.email, '1ABC-2DEF-3GHJ-4KMN-5PQR');
+    }
+    const account = await show(h.browser(), ALICE.email, ticketFor(ALICE.email));
+    expect(account.url.pathname).toBe('/_2fa/account');
   });
 
   it('a code alone opens no enrolment, and a ticket works once', async () => {
