@@ -3,7 +3,7 @@
  * second guess. Only for the very same code in the very same session, and only for two seconds.
  */
 import type { Proved } from '../ceremonies/ceremonies.ts';
-import type { Refusal } from '../ceremonies/outcomes.ts';
+import type { Refusal, RefusalCode } from '../ceremonies/outcomes.ts';
 import type { Clock } from '../clock.ts';
 import type { LiveSession } from '../session/live.ts';
 
@@ -17,6 +17,8 @@ interface Attempt {
 }
 
 const SAME_MS = 2000;
+/** What the same code gets again. */
+const SAME_AGAIN: ReadonlySet<RefusalCode> = new Set(['code-wrong', 'code-replayed', 'entrance-refused']);
 
 export class AttemptOnce {
   readonly #clock: Clock;
@@ -35,7 +37,7 @@ export class AttemptOnce {
     attempt.answer.then(
       (answer) => {
         // Only what would be the same again is kept: an outage may be over at the next click.
-        if (!answer.ok && (answer.code === 'code-wrong' || answer.code === 'code-replayed')) {
+        if (!answer.ok && SAME_AGAIN.has(answer.code)) {
           attempt.answeredAt = this.#clock.now();
         } else this.#forget(session, attempt);
       },

@@ -5,6 +5,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
+import { freePort } from '../fakes/free-port.ts';
 import { RADICALE_USERS, type Radicale, startRadicale, whySkipRadicale } from '../fakes/radicale.ts';
 import type { Authenticator } from './authenticator.ts';
 import { GatewayProcess, runCommand } from './gateway-process.ts';
@@ -20,17 +21,21 @@ describe.skipIf(skip !== undefined)(`Radicale${skip === undefined ? '' : ` (skip
   let context: BrowserContext;
   let page: Page;
   let app: Authenticator;
-  let spare: readonly string[];
+  let spare: string[];
   let credential: string;
 
   beforeAll(async () => {
-    radicale = await startRadicale();
-    browser = await launchChromium();
-    const made = await runCommand(['client', 'alice-phone']);
+    const client = runCommand(['client', 'alice-phone']);
+    [radicale, browser] = await Promise.all([startRadicale(), launchChromium()]);
+    const made = await client;
     credential = made.stdout.trim();
     const hash = /sha256:[0-9a-f]{64}/.exec(made.stderr)?.[0] ?? '';
+    const port = await freePort();
     gateway = await GatewayProcess.start({
       upstream: radicale.url,
+      port,
+      publicUrl: `http://localhost:${port}`, // a name, for passkeys, that browsers trust without TLS
+      factors: '  passkey: {}\n',
       profile: 'radicale',
       admins: '[]',
       overrides: '  routes: [{ class: service, prefix: /alice/, clients: [alice-phone] }]\n',
@@ -80,6 +85,13 @@ clients: [{ name: alice-phone, hash: '${hash}' }]
     await page.getByRole('button', { name: 'Continue' }).click();
   }
 
+  async function giveRecoveryCode(): Promise<void> {
+    await page.getByLabel('Account name').fill('alice');
+    await page.getByLabel('Recovery code').fill(spare.pop() ?? '');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await arrive(page, page.getByText('You used a recovery code.'));
+  }
+
   async function logIn(name: keyof typeof RADICALE_USERS, password: string = RADICALE_USERS[name]): Promise<void> {
     await page.getByPlaceholder('Username').fill(name);
     await page.getByPlaceholder('Password').fill(password);
@@ -124,6 +136,26 @@ clients: [{ name: alice-phone, hash: '${hash}' }]
     expect(await ask('/bob/', { Authorization: basic, 'X-2FA-Client': credential })).toBe(401);
   });
 
+  it('takes a passkey instead of a code', async () => {
+    const devtools = await context.newCDPSession(page);
+    await devtools.send('WebAuthn.enable');
+    const stick = { protocol: 'ctap2', transport: 'usb', automaticPresenceSimulation: true } as const;
+    await devtools.send('WebAuthn.addVirtualAuthenticator', { options: stick });
+    await page.goto(at('/_2fa/entrance?with=recovery'));
+    await giveRecoveryCode();
+    await page.getByRole('link', { name: 'Set up a passkey' }).click();
+    await page.getByRole('button', { name: 'Begin' }).click();
+    await page.getByRole('button', { name: 'Make the passkey and sign out' }).click();
+    await heading(page, 'Two-factor authentication is on');
+
+    await page.goto(at('/.web/'));
+    await page.getByLabel('Account name').fill('alice');
+    await page.getByRole('button', { name: 'Use a passkey or security key' }).click();
+    await page.getByRole('button', { name: 'Use your passkey or security key' }).click();
+    await arrive(page, page.getByPlaceholder('Username'));
+    expect(page.url()).toBe(at('/.web/'));
+  });
+
   it('leads to the application without JavaScript too, by a recovery code', async () => {
     await context.close();
     context = await openContext(browser, { javaScriptEnabled: false });
@@ -131,10 +163,7 @@ clients: [{ name: alice-phone, hash: '${hash}' }]
     page.setDefaultTimeout(15_000);
     await page.goto(at('/.web/index.html'));
     await page.getByRole('link', { name: 'Use a recovery code' }).click();
-    await page.getByLabel('Account name').fill('alice');
-    await page.getByLabel('Recovery code').fill(spare[0] ?? '');
-    await page.getByRole('button', { name: 'Continue' }).click();
-    await arrive(page, page.getByText('You used a recovery code.'));
+    await giveRecoveryCode();
     await page.goto(at('/.web/'));
     expect(await page.title()).toBe('Radicale Web Interface');
   });

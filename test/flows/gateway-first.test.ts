@@ -8,6 +8,7 @@ import type { Identity } from '../../src/gate/types.ts';
 import { sessionKey } from '../../src/session/cookie.ts';
 import { SoftKey } from '../fakes/authenticator.ts';
 import type { FakeBrowser, Page } from '../fakes/browser.ts';
+import { askForSocket } from './attack-steps.ts';
 import { ALICE, BOB, Harness, type HarnessOptions } from './harness.ts';
 
 const PROFILE = {
@@ -209,6 +210,13 @@ describe('a name and a code', () => {
     expect(h.authy.requests).toEqual([]);
   });
 
+  it('an impatient second click counts once', async () => {
+    const browser = h.browser();
+    const form = await browser.get(ENTRANCE);
+    const fields = { ...form.hidden, name: ALICE.email, code: '000000' };
+    for (let n = 0; n < 12; n += 1) expect((await browser.post(ENTRANCE, fields)).status).toBe(422);
+  });
+
   it('a form without the token of its session, or from another site, does nothing', async () => {
     const browser = h.browser();
     const form = await browser.get(ENTRANCE);
@@ -220,6 +228,22 @@ describe('a name and a code', () => {
     ];
     expect((await browser.post(ENTRANCE, fields, { headers: site })).status).toBe(403);
     expect((await browser.get('/admin')).url.pathname).toBe(ENTRANCE);
+  });
+});
+
+describe('a socket', () => {
+  it('opens inside only, and not with a password of somebody else', async () => {
+    await h.enrolTotp(ALICE.email);
+    const browser = h.browser();
+    const outside = await askForSocket(h, [['Cookie', 'lucy2fa=x']]);
+    await enter(browser);
+    await h.logIn(browser, ALICE);
+    const cookie: [string, string] = ['Cookie', `lucy2fa=${browser.cookie('lucy2fa')}`];
+    const inside = await askForSocket(h, [cookie]);
+    const basic = Buffer.from(`${BOB.email}:x`).toString('base64');
+    const foreign = await askForSocket(h, [cookie, ['Authorization', `Basic ${basic}`]]);
+    expect([outside, inside, foreign].map(({ answer }) => answer.status)).toEqual([401, 101, 401]);
+    for (const { connection } of [outside, inside, foreign]) await connection.close();
   });
 });
 
