@@ -5,6 +5,7 @@ import { Administrator } from './ceremonies/administrator.ts';
 import { Audit } from './ceremonies/audit.ts';
 import { Browsers } from './ceremonies/browsers.ts';
 import { Counters } from './ceremonies/counters.ts';
+import { noteEmail } from './ceremonies/email-address.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
 import { FactorEntrance } from './ceremonies/entrance.ts';
 import { Health } from './ceremonies/health.ts';
@@ -48,7 +49,7 @@ export interface Rules extends Settings {
   /** What the administrator's list says of a person. */
   known(identity: Identity): KnownPerson | undefined;
   /** The address that the administrator, or else the application, knows a person by; `undefined` when there is none. */
-  email(identity: Identity): string | undefined;
+  email(identity: Identity, named: string | undefined): string | undefined;
   isAdmin(identity: Identity): boolean;
 }
 
@@ -81,6 +82,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     profile: () => rules().profile,
     publicUrl: () => rules().publicUrl,
     upstreamHost: upstreamUrl.host,
+    onEmail: (identity, email) => noteEmail(store.users, identity, email),
     clock,
     log,
   });
@@ -100,7 +102,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     unread: new Occasions(store.counters, clock, log, 'news'),
     audit,
     mailer: () => rules().mailer,
-    email: (identity) => rules().email(identity),
+    email: async (identity) => rules().email(identity, (await store.users.get(identity))?.email),
     compose: (identity, occasion) => noticeMail(rules().site, identity, occasion),
     clock,
     log,
@@ -120,7 +122,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     policy,
     known: (identity) => rules().known(identity),
     reach: (channel) => rules().factors.reach[channel],
-    email: (identity) => rules().email(identity),
+    email: (identity, named) => rules().email(identity, named),
     randomId,
     limits: () => rules().ceremonies,
     factor: (id) => rules().factors.get(id),

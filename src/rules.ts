@@ -100,8 +100,10 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
     }),
     known: needs.known,
     // What the administrator vouches for; else only a name that the application itself gave (I3), never what was typed.
-    email: (identity) =>
-      needs.known(identity)?.email ?? (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
+    email: (identity, named) =>
+      needs.known(identity)?.email ??
+      (named !== undefined && isEmail(named) ? named : undefined) ??
+      (profile.whoami !== undefined && isEmail(identity) ? identity : undefined),
     isAdmin: adminsOf(config.admins, profile.identify),
   };
 }

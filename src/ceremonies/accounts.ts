@@ -60,8 +60,8 @@ export interface CeremonyParts {
   readonly known: (identity: Identity) => KnownPerson | undefined;
   /** What sends a code to a known address; absent where nothing can. */
   readonly reach: (channel: 'email' | 'sms') => Factor | undefined;
-  /** The address that an administrator, or else the application, knows the person by. */
-  readonly email: (identity: Identity) => string | undefined;
+  /** The address that an administrator, or else the application, knows the person by. @param named what the application said */
+  readonly email: (identity: Identity, named: string | undefined) => string | undefined;
   /** An account name as the profile would normalise it. */
   readonly identify: (name: string) => Identity | undefined;
   readonly isAdmin: (identity: Identity) => boolean;
@@ -79,7 +79,7 @@ export function personOf(
   identity: Identity,
   user: UserRecord | undefined,
 ): Person {
-  const email = parts.email(identity);
+  const email = parts.email(identity, user?.email);
   return {
     identity,
     ...(user?.phone === undefined ? {} : { phone: user.phone }),

@@ -20,7 +20,7 @@ export interface NoticeParts {
   /** What no mail has told. */
   readonly unread: Occasions;
   readonly mailer: () => Mailer | undefined;
-  readonly email: (identity: Identity) => string | undefined;
+  readonly email: (identity: Identity) => Promise<string | undefined> | string | undefined;
   readonly compose: (identity: Identity, occasion: Occasion) => { readonly subject: string; readonly text: string };
   readonly clock: Clock;
   readonly log: Log;
@@ -42,7 +42,8 @@ export class Notices implements Notifier, News {
     if (!isDeed(happening)) await audit.happened(identity, happening, from);
     if (happening.kind === 'signed-in-after-failures' && happening.failures < FEW_FAILURES) return;
     const occasion = { at: clock.now(), happening, ...(from === undefined ? {} : { from }) };
-    const mailed = this.#mail(identity, occasion);
+    const to = await this.#addressOf(identity);
+    const mailed = to === undefined ? undefined : this.#mail(to, identity, occasion);
     if (mailed === undefined) await unread.tell(identity, happening, from);
     else mailed.then(async (isSent) => void (isSent || (await unread.tell(identity, happening, from)))).catch(() => {});
   }
@@ -69,12 +70,20 @@ export class Notices implements Notifier, News {
     return this.#parts.unread.forget(ownerOf(session));
   }
 
-  /** `undefined` where mail cannot reach this person. */
-  #mail(identity: Identity, occasion: Occasion): Promise<boolean> | undefined {
-    const { compose, email, mailer } = this.#parts;
-    const to = email(identity);
+  async #addressOf(identity: Identity): Promise<string | undefined> {
+    try {
+      return await this.#parts.email(identity);
+    } catch (error) {
+      this.#parts.log.error('event_not_mailed', { identity, reason: reasonOf(error) });
+      return undefined;
+    }
+  }
+
+  /** `undefined` where no mail can be sent. */
+  #mail(to: string, identity: Identity, occasion: Occasion): Promise<boolean> | undefined {
+    const { compose, mailer } = this.#parts;
     const server = mailer();
-    if (to === undefined || server === undefined) return undefined;
+    if (server === undefined) return undefined;
     return server.send({ to, ...compose(identity, occasion) }).then(
       ({ sent }) => sent,
       () => false,

@@ -76,7 +76,8 @@ export type Verdict = 'accepted' | 'rejected' | 'unsure';
 
 /** What the application said when it was asked whose jar this is (I3). */
 export type Naming =
-  | { readonly is: 'named'; readonly identity: Identity }
+  /** `email`: where the profile reads it; `null` where it found none, or more than one. */
+  | { readonly is: 'named'; readonly identity: Identity; readonly email?: string | null }
   | { readonly is: 'nobody' }
   /** The application did not answer, or with something the profile does not know. Never read as nobody (I6). */
   | { readonly is: 'unknown'; readonly why: string };

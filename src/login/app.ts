@@ -1,6 +1,6 @@
 /** Questions of our own to the application: who is this jar, and please end it. Buffered, bounded, never on behalf of a body. */
 import type { Clock } from '../clock.ts';
-import type { Naming } from '../gate/types.ts';
+import type { Identity, Naming } from '../gate/types.ts';
 import { type Log, reasonOf } from '../log.ts';
 import type { Answer, Profile } from '../profiles/profile.ts';
 import type { Jar } from '../session/jar.ts';
@@ -17,6 +17,8 @@ export interface AppParts {
   readonly upstreamHost: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told of the address that the application has for a person, where the profile reads it. */
+  readonly onEmail: (identity: Identity, email: string | null) => Promise<void>;
 }
 
 const WHOAMI_TIMEOUT_MS = 5_000;
@@ -35,9 +37,20 @@ export class AppQuestions {
     const { whoami } = this.#parts.profile();
     if (whoami === undefined) return undefined;
     try {
-      return whoami.read(await this.#ask('GET', whoami.path, session.jar, client, WHOAMI_TIMEOUT_MS));
+      const naming = whoami.read(await this.#ask('GET', whoami.path, session.jar, client, WHOAMI_TIMEOUT_MS));
+      if (naming.is === 'named' && naming.email !== undefined) await this.#noteEmail(naming.identity, naming.email);
+      return naming;
     } catch (error) {
       return { is: 'unknown', why: reasonOf(error) };
+    }
+  }
+
+  /** Who somebody is does not depend on where mail goes. */
+  async #noteEmail(identity: Identity, email: string | null): Promise<void> {
+    try {
+      await this.#parts.onEmail(identity, email);
+    } catch (error) {
+      this.#parts.log.error('event_not_kept', { identity, kind: 'email', reason: reasonOf(error) });
     }
   }
 

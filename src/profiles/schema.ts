@@ -127,6 +127,20 @@ const loginShape = z.strictObject({
     .describe('Password checks that log nobody in (AJAX validation). Counted like logins, never taken for one.'),
 });
 
+const whoamiEmail = z
+  .strictObject({
+    css: selector.optional().describe('Elements whose text is the address.'),
+    attribute: z.string().min(1).optional().describe('Read this attribute of the element instead of its text.'),
+    json: pointer.optional().describe('JSON pointer of the address.'),
+    header: headerName.optional().describe('Header of the answer that holds the address.'),
+    regex: expression.optional().describe('Last resort, on the text of the body; the first group is the address.'),
+    pattern: expression.optional().describe('Applied to what was found; the first group is the address.'),
+  })
+  .check((context) => {
+    const message = checkSource(context.value);
+    if (message !== undefined) context.issues.push({ code: 'custom', input: context.value, message, path: [] });
+  });
+
 const whoamiShape = z.strictObject({
   path: target.describe('A page that names the person who is logged in. It is asked with GET after each login.'),
   status: oneOrMore(status).optional().describe('Statuses of an answer with a name; without it any 2xx.'),
@@ -138,6 +152,11 @@ const whoamiShape = z.strictObject({
   pattern: expression
     .optional()
     .describe('Applied to what was found; the first group is the name. Anchor it: `\\(([^()]+)\\)$`.'),
+  email: whoamiEmail
+    .optional()
+    .describe(
+      'Where the same page has the e-mail address of the person, when the name is none: for codes and notices by e-mail.',
+    ),
   anonymous: oneOrMore(
     z
       .strictObject({
@@ -164,7 +183,15 @@ const whoamiShape = z.strictObject({
     ),
 });
 
-function checkWhoami(whoami: Partial<z.output<typeof whoamiShape>>): string | undefined {
+interface SourceKeys {
+  readonly css?: string | undefined;
+  readonly attribute?: string | undefined;
+  readonly json?: string | undefined;
+  readonly header?: string | undefined;
+  readonly regex?: string | undefined;
+}
+
+function checkSource(whoami: SourceKeys): string | undefined {
   const sources = [whoami.css, whoami.json, whoami.header, whoami.regex].filter((source) => source !== undefined);
   if (sources.length !== 1) return 'give exactly one of css, json, header and regex';
   if (whoami.attribute !== undefined && whoami.css === undefined) return 'attribute needs css';
@@ -331,7 +358,7 @@ const routes = z.array(routeRule).default([]).describe('Rules in order; the firs
 
 const whoami = whoamiShape
   .check((context) => {
-    const message = checkWhoami(context.value);
+    const message = checkSource(context.value);
     if (message !== undefined) context.issues.push({ code: 'custom', input: context.value, message, path: [] });
   })
   .optional()

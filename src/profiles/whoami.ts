@@ -14,7 +14,8 @@ type Source = (page: Page) => readonly string[] | undefined;
 
 export function compileWhoami(data: WhoamiData, identify: (name: string) => Identity | undefined): Whoami {
   const source = compileSource(data);
-  const refine = data.pattern === undefined ? (text: string) => [text] : groups(data.pattern);
+  const refine = refiner(data.pattern);
+  const emailOf = data.email === undefined ? undefined : compileEmail(data.email);
   const hasName = data.status === undefined ? isSuccess : hasStatus(data.status);
   const anonymous = list(data.anonymous ?? []).map(compileAnonymous);
 
@@ -30,7 +31,8 @@ export function compileWhoami(data: WhoamiData, identify: (name: string) => Iden
     if (nobody) return unknown('a name in an answer that looks like nobody');
     if (second !== undefined) return unknown('more than one name in the answer');
     const identity = identify(name);
-    return identity === undefined ? unknown('the name cannot be one') : { is: 'named', identity };
+    if (identity === undefined) return unknown('the name cannot be one');
+    return { is: 'named', identity, ...(emailOf === undefined ? {} : { email: emailOf(page) ?? null }) };
   };
   return { path: data.path, recheck: data.recheck, read };
 }
@@ -43,7 +45,22 @@ function isSuccess({ answer }: Page): boolean {
   return answer.status >= 200 && answer.status < 300;
 }
 
-function compileSource(data: WhoamiData): Source {
+/** The one address on the page. */
+function compileEmail(data: NonNullable<WhoamiData['email']>): (page: Page) => string | undefined {
+  const source = compileSource(data);
+  const refine = refiner(data.pattern);
+  return (page) => {
+    const found = (source(page) ?? []).flatMap(refine).map((text) => text.trim());
+    const [email, second] = new Set(found.filter((text) => text !== ''));
+    return second === undefined ? email : undefined;
+  };
+}
+
+function refiner(pattern: string | undefined): (text: string) => readonly string[] {
+  return pattern === undefined ? (text) => [text] : groups(pattern);
+}
+
+function compileSource(data: Pick<WhoamiData, 'css' | 'json' | 'header' | 'regex' | 'attribute'>): Source {
   const { css, json, header, regex, attribute } = data;
   if (css !== undefined) {
     return (page) =>

@@ -8,12 +8,13 @@ export type IsRecord<T> = (key: string, value: unknown) => value is T;
 
 export function isUserRecord(key: string, value: unknown): value is UserRecord {
   if (!isObject(value) || value['identity'] !== key || typeof value['factorVersion'] !== 'number') return false;
-  const { enrolments, draft, phone, recovery, ticket, ticketsAfter } = value;
+  const { email, enrolments, draft, phone, recovery, ticket, ticketsAfter } = value;
   if (!Array.isArray(enrolments) || !enrolments.every(isEnrolment)) return false;
   if (draft !== undefined && !(isObject(draft) && isEnrolment(draft['enrolment']) && isNumber(draft['expiresAt']))) {
     return false;
   }
   if (recovery !== undefined && !isRecovery(recovery)) return false;
+  if (email !== undefined && typeof email !== 'string') return false;
   if (
     ticket !== undefined &&
     !(isObject(ticket) && typeof ticket['session'] === 'string' && isNumber(ticket['until']))

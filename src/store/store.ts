@@ -75,6 +75,8 @@ export interface UserRecord {
   readonly identity: Identity;
   /** Saved on the account page, not yet proven to be the person's. */
   readonly phone?: Phone;
+  /** Where the application says that mail reaches the person, as it said last; only where the profile reads it. */
+  readonly email?: string;
   /** Confirmed factors only. */
   readonly enrolments: readonly Enrolment[];
   /** A factor that was begun and still waits for its first right code. */

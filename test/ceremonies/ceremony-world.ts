@@ -158,7 +158,7 @@ export class CeremonyWorld {
       },
       known: (identity) => this.known.get(identity),
       reach: (channel) => this.reach[channel],
-      email: (identity) => this.known.get(identity)?.email ?? identity,
+      email: (identity, named) => this.known.get(identity)?.email ?? named ?? identity,
       policy: (): PolicyFor => ({ level: this.level, first: { needs: 'nothing' }, ...this.policy }),
       identify: (name) => (name.trim() === '' ? undefined : (name.trim().toLowerCase() as Identity)),
       isAdmin: (identity) => identity === ADMIN,

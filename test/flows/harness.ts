@@ -194,7 +194,7 @@ export class Harness {
         ...options.policy?.(identity, from),
       }),
       known: (identity) => options.known?.[identity],
-      email: (identity: Identity) => options.known?.[identity]?.email ?? identity,
+      email: (identity: Identity, named) => options.known?.[identity]?.email ?? named ?? identity,
       isAdmin: (identity: Identity) => identity === 'admin@example.com',
     });
     const over = (store: Store): Assembled =>
