@@ -165,7 +165,7 @@ const limits = z.strictObject({
     })
     .prefault({})
     .describe(
-      'Login attempts for each client address (/64 for IPv6). Too low: an office behind one address locks itself out.',
+      'Login attempts for each client address (/64 for IPv6), and apart from these names at the entrance and unknown API clients. Too low: an office behind one address locks itself out.',
     ),
   anonymousSessions: count(1_000_000)
     .default(10_000)

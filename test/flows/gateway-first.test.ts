@@ -8,6 +8,7 @@ import type { Identity } from '../../src/gate/types.ts';
 import { sessionKey } from '../../src/session/cookie.ts';
 import { SoftKey } from '../fakes/authenticator.ts';
 import type { FakeBrowser, Page } from '../fakes/browser.ts';
+import { SharedStore } from '../fakes/shared-store.ts';
 import { askForSocket } from './attack-steps.ts';
 import { ALICE, BOB, Harness, type HarnessOptions } from './harness.ts';
 
@@ -452,4 +453,24 @@ describe('a name and a key', () => {
     expect(account.url.pathname).not.toContain('entrance');
     expect((await type(h.browser(), ALICE.email, code)).status).toBe(422);
   });
+});
+
+it('two gateways over one store are one entrance, with one count', async () => {
+  await h.close();
+  await start({
+    stores: (clock) => {
+      const shared = new SharedStore(clock);
+      return [shared.member(), shared.member()];
+    },
+  });
+  await h.enrolTotp(ALICE.email);
+  const browser = from('203.0.113.5');
+  expect((await enter(browser)).url.pathname).not.toBe(ENTRANCE);
+  expect((await h.logIn(browser, ALICE)).html).toContain(ALICE.email);
+  for (let n = 0; n < 3; n += 1) expect((await browser.get('/admin')).status).toBe(200); // whichever is asked
+  let refused = 0;
+  for (let n = 0; n < 25; n += 1) {
+    refused += (await type(from('198.51.100.9'), `name${n}`, '000000')).status === 429 ? 1 : 0;
+  }
+  expect(refused).toBe(5);
 });
