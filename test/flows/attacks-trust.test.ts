@@ -302,6 +302,11 @@ describe('60: a trusted browser', () => {
     expect(await isAsked(withValue(value))).toBe(false); // and nothing was used up by that
   });
 
+  it('is worth nothing where the application does not say whose login that was', async () => {
+    await start({ ...trusting, profile: { whoami: null } });
+    expect(await isAsked(withValue(await trustThis()))).toBe(true);
+  });
+
   it('is worth nothing to another account', async () => {
     await start();
     const value = await trustThis();
