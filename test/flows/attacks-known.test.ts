@@ -139,6 +139,22 @@ describe('53: a code to the address that the administrator knows', () => {
     expect((await browser.get('/_2fa/account')).html).toContain('Enter your ticket');
   });
 
+  it('opens nothing to somebody whose account gets a method while the code is on its way', async () => {
+    const { browser, page } = await atTheDoor();
+    await ask(browser);
+    const { update } = h.store.counters;
+    h.store.counters.update = async (key, change) => {
+      // Between the look and the write.
+      if (key.startsWith('guess:')) {
+        h.store.counters.update = update;
+        await h.enrolTotp(ALICE.email);
+      }
+      return update.call(h.store.counters, key, change as never) as never;
+    };
+    await enter(browser, page, code());
+    expect(await h.store.users.get(ALICE.email)).not.toHaveProperty('ticket');
+  });
+
   it('is not offered where the policy wants a ticket, nor to somebody who has a method', async () => {
     needs = 'ticket';
     const { browser, page } = await atTheDoor();
