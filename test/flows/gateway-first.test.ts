@@ -152,7 +152,7 @@ describe('a name and a code', () => {
     const pages: string[][] = [[], []];
     for (const [i, name] of [ALICE.email, 'nobody@example.com'].entries()) {
       const browser = from(`192.0.2.${i + 1}`);
-      for (let n = 0; n < 8; n += 1) pages[i]?.push(words(await type(browser, name, '000000')));
+      for (let n = 0; n < 8; n += 1) pages[i]?.push(words(await type(browser, name, `00000${n}`)));
     }
     expect(pages[0]).toEqual(pages[1]);
     expect(new Set(pages[0])).toHaveLength(2); // refused, then paused
