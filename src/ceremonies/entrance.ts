@@ -35,7 +35,7 @@ interface Answered {
 }
 
 const DAY_MS = 86_400_000;
-/** Stands for the enrolment that a name does not have. */
+/** Begins what stands for the enrolment that a name does not have. */
 const NOBODY = 'nobody';
 
 export class FactorEntrance implements Entrance {
@@ -58,7 +58,8 @@ export class FactorEntrance implements Entrance {
     if (meant === undefined) return first;
     const counted = await this.#count(session, who);
     if ('code' in counted) return counted;
-    const held = await this.#countGuess(counted);
+    // Strangers may use up what can be guessed, and not what an owner has left then: a code on paper, or of an administrator.
+    const held = meant.kind.answer === 'digits' ? await this.#countGuess(counted) : undefined;
     if (held !== undefined) return held;
     return this.#attempt(session, who, counted, meant);
   }
@@ -215,7 +216,8 @@ export class FactorEntrance implements Entrance {
     const way = ways.find(({ factor }) => factor.id === kind.id);
     if (way !== undefined) return { chosen: way, isDecoy: false };
     const data = this.#parts.factor(kind.id)?.decoy?.(identity) ?? [];
-    const enrolment: Enrolment = { id: NOBODY, factor: kind.id, data, createdAt: 0 };
+    // Of its own for each name: a question that is open for one must not come back for another, which no real one does.
+    const enrolment: Enrolment = { id: `${NOBODY}:${identity}`, factor: kind.id, data, createdAt: 0 };
     return { chosen: { factor: kind, enrolment, others: [], user: emptyUser(identity) }, isDecoy: true };
   }
 

@@ -40,7 +40,7 @@ export const REFUSALS = {
   ]),
   'entrance-shut': row(429, 'warn', 'form', () => [
     'Too many codes were tried for this name, so none is taken from here for now',
-    'Use a passkey, or sign in from where you usually do.',
+    'Use a passkey or a recovery code, or sign in from where you usually do.',
   ]),
   'code-empty': row(422, 'info', 'code', () => ['Enter the security code']),
   'code-too-short': row(422, 'info', 'code', (facts) => [

@@ -1,4 +1,5 @@
 /** Recovery codes: how they are spelled, what is kept of them, and what one guess costs. */
+import { createHook } from 'node:async_hooks';
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -95,4 +96,24 @@ describe('codes that were made', () => {
       expect(verified).toEqual({ ok: false, reason: 'gone' });
     },
   );
+
+  it('cost one hash a guess, also where there are none: who waits learns of nobody’s', async () => {
+    const { kept } = await recovery.make(ANNA);
+    for (const codes of [kept, [], null]) {
+      expect(await hashesIn(() => recovery.verify(askedAbout(having(codes)), '7K2MX9QD4TRAHW5E'))).toBe(1);
+    }
+  });
 });
+
+/** How many password hashes something takes. */
+async function hashesIn(work: () => Promise<unknown>): Promise<number> {
+  let count = 0;
+  const hook = createHook({
+    init(_id, type) {
+      if (type === 'SCRYPTREQUEST') count += 1;
+    },
+  }).enable();
+  await work();
+  hook.disable();
+  return count;
+}

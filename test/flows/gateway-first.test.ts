@@ -416,6 +416,17 @@ describe('a name and a key', () => {
     expect(words(answers[1] as Page)).toBe(words(answers[0] as Page));
   });
 
+  it('are asked for anew for each name, so that one session that tries many learns of none', async () => {
+    const browser = h.browser();
+    const names = [BOB.email, 'nobody@example.com', ALICE.email];
+    const here: ReturnType<typeof questionIn>[] = [];
+    for (const name of names) here.push(questionIn(await ask(browser, name)));
+    expect(new Set(here.map(({ challenge }) => challenge))).toHaveLength(names.length);
+    for (const [i, name] of names.entries()) {
+      expect(here[i]?.allowCredentials).toEqual(questionIn(await ask(h.browser(), name)).allowCredentials);
+    }
+  });
+
   it('answer the question of their own session, once', async () => {
     const browser = h.browser();
     const page = await ask(browser);
@@ -440,6 +451,18 @@ describe('a name and a key', () => {
     expect((await type(browser, ALICE.email, h.totp())).status).toBe(429);
     const page = await ask(browser);
     expect((await browser.submit(page, { response: key.get(questionIn(page)) })).url.pathname).not.toContain('_2fa');
+  });
+
+  it('and so do recovery codes, which nobody guesses (attack 48)', async () => {
+    const browser = h.browser();
+    const page = await ask(browser);
+    await browser.submit(page, { response: key.get(questionIn(page)) });
+    const made = await browser.submit(await browser.get('/_2fa/recovery'), {});
+    const code = /[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}/.exec(made.html)?.[0] ?? '';
+    for (let n = 0; n < 55; n += 1) await type(from(`198.51.100.${n}`), ALICE.email, '000000');
+    for (let n = 0; n < 8; n += 1) await type(from('198.51.100.201'), ALICE.email, '7K2M-X9QD-4TRA-HW5E');
+    expect((await type(from('198.51.100.201'), ALICE.email, '000000')).status).toBe(429);
+    expect((await type(from('198.51.100.201'), ALICE.email, code)).url.pathname).not.toContain('entrance');
   });
 
   it('and a recovery code does, once', async () => {

@@ -52,11 +52,11 @@ export function createRecovery(options: RecoveryOptions, needs: RecoveryNeeds): 
     /** One hash for each guess, whether or not there is a code that it could be: the time tells nothing. */
     async verify({ enrolment, person }: Asked, answer: string): Promise<Verification> {
       const kept = codesIn(enrolment.data);
-      if (kept.length === 0) return { ok: false, reason: 'gone' };
       const index = indexOf(person.identity, answer);
       const meant = kept.find((one) => one.index === index);
       const salt = meant === undefined ? Buffer.alloc(SALT_BYTES) : Buffer.from(meant.salt, 'base64url');
       const given = await hashOf(answer, salt);
+      if (kept.length === 0) return { ok: false, reason: 'gone' };
       const hash = meant === undefined ? Buffer.alloc(HASH_BYTES) : Buffer.from(meant.hash, 'base64url');
       const isRight = meant !== undefined && hash.length === given.length && timingSafeEqual(hash, given);
       return isRight ? { ok: true, spends: meant.hash } : { ok: false, reason: 'wrong' };
