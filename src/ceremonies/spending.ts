@@ -58,7 +58,9 @@ export async function payFor(
     return refusal('number-country');
   }
   const { identity } = matter.person;
-  const own = [`send:${identity}`, `send-to:${numberIn(matter.enrolment.data)?.e164 ?? numberKey(matter.enrolment)}`];
+  const to = numberIn(matter.enrolment.data)?.e164 ?? numberKey(matter.enrolment);
+  // Anybody can type the number of somebody else into a draft; that takes nothing of what its owner needs to sign in.
+  const own = [`send:${identity}`, `${matter.purpose === 'enrol' ? 'send-new' : 'send-to'}:${to}`];
   // Counted apart, and for good: an asking that ends as a notification in the app sends no text, and rings a phone all the same.
   const askings = (insist ? [] : own).map((key) => purse(`asked-${key}`, limits.sends));
   const costs = [

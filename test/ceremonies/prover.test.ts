@@ -320,6 +320,20 @@ describe('texts and calls', () => {
     expect(await w.prover.send(await w.login(BOB), bob, 'sms', false)).toMatchObject({ ok: true });
   });
 
+  it('are not used up by somebody who types the number of another into an account of their own (attack 48)', async () => {
+    const { way } = await w.enrolAuthy(ALICE);
+    const session = await w.login(BOB, 'pass');
+    await w.enroller.savePhone(session, { country: 'CH', number: '0791234567' });
+    expect(await w.enroller.begin(session, 'authy')).toEqual({ ok: true });
+    let drafts = 0;
+    for (let i = 0; i < 8; i += 1) {
+      drafts += (await w.enroller.sendToDraft(session, 'sms', true)).ok ? 1 : 0;
+      w.clock.advance(30_000);
+    }
+    expect(drafts, 'as many as one person gets').toBe(5);
+    expect(await w.prover.send(await w.login(ALICE), way, 'sms', true)).toMatchObject({ ok: true });
+  });
+
   it('"text me anyway" works at once after the app was asked instead', async () => {
     const { way, authyId } = await w.enrolAuthy(ALICE);
     w.authy.register(authyId);
