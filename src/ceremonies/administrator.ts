@@ -203,6 +203,7 @@ export class Administrator implements Administration {
     if (!target.ok) return target;
     await this.#parts.browsers.forget(target.identity); // first, so that none opens another session meanwhile
     const count = await this.#parts.sessions.endAll(target.identity, 'revoked');
+    await this.#parts.browsers.forget(target.identity); // of a proof that was faster than the end of its session
     await this.#note(session, 'admin_sessions_ended', target.identity, reason);
     return { ok: true, count };
   }

@@ -6,6 +6,7 @@ import type { Channel, Verification } from '../factors/factor.ts';
 import { awaited, isExpired } from '../gate/session.ts';
 import { trustFor } from '../gate/trusted-browsers.ts';
 import { GateError, type LoginId, type PendingLogin, type ReturnPath } from '../gate/types.ts';
+import { hashedBrowserValue } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type Issued, SessionGone } from '../session/sessions.ts';
 import { type CeremonyParts, ownerOf, personOf, troubleCode } from './accounts.ts';
@@ -269,7 +270,11 @@ export class FactorProver implements Prover {
       if (trustMs === undefined || from === undefined) return proved;
       const { factorVersion } = user;
       const browser = await browsers.trust(login.identity, factor.id, trustMs, { factorVersion, policy, from });
-      return { ...proved, browser };
+      if (await sessions.stands(issued.session)) return { ...proved, browser };
+      // Signed out everywhere meanwhile: whoever did so looked for trusted browsers before there was this one.
+      const { id } = hashedBrowserValue(browser.value);
+      await browsers.forget(login.identity, (one) => one === id);
+      return proved;
     }
     const codesLeft = user.recovery?.codes.length ?? 0;
     await notify.tell(login.identity, { kind: 'recovery-used', left: codesLeft }, from);

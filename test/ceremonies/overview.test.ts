@@ -1,7 +1,8 @@
 /** Where a person is signed in, and signing out from there: the person's own sessions, with a fresh proof, and nobody else's. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { LoginId, ReturnPath } from '../../src/gate/types.ts';
 import type { LiveSession } from '../../src/session/live.ts';
-import { ALICE, BOB, CeremonyWorld } from './ceremony-world.ts';
+import { ADMIN, ALICE, BOB, CeremonyWorld } from './ceremony-world.ts';
 
 let w: CeremonyWorld;
 beforeEach(async () => {
@@ -74,3 +75,28 @@ it('asks for a fresh proof where there is a factor, and for none where there is 
   await w.login(BOB, 'pass');
   expect(await w.overview.endOthers(await w.login(BOB, 'pass'))).toEqual({ ok: true, count: 1 });
 });
+
+it.each(['the person', 'an administrator'])(
+  '%s ends the trust too that a proof asks for at that very moment',
+  async (who) => {
+    w.policy = { browserMs: 86_400_000 };
+    const [here] = await aliceTwice();
+    await w.enrolTotp(ADMIN);
+    const admin = await w.proved(ADMIN);
+    w.clock.advance(30_000);
+    const from = { address: '192.0.2.66', agent: 'thief' };
+    const login = { id: 'x' as LoginId, identity: ALICE, acceptedAt: w.clock.now(), returnTo: '/' as ReturnPath };
+    const event = { type: 'login-accepted', login, standing: 'challenge' } as const;
+    const waiting = await w.sessions.transition(w.sessions.create().session, event, { from });
+    const endAll = () =>
+      who === 'the person' ? w.overview.endOthers(here) : w.admin.endSessions(admin, ALICE, 'stolen');
+    const forgive = w.counters.forgiveGuesses.bind(w.counters);
+    vi.spyOn(w.counters, 'forgiveGuesses').mockImplementationOnce(async (identity) => {
+      expect(await endAll()).toMatchObject({ ok: true });
+      return forgive(identity);
+    });
+    const proved = await w.prover.prove(waiting.session, `totp-${ALICE}`, w.totp(), true);
+    expect(proved.ok && proved.issued.session.ended).toBe(true);
+    expect(await w.overview.browsers(await w.proved(ALICE), undefined)).toEqual([]);
+  },
+);
