@@ -214,7 +214,7 @@ export class Sessions {
         ...facts,
         ...(rotates(event) ? { csrf, createdAt: isSameLogin ? before.createdAt : now } : {}),
       });
-    return rotates(event) ? this.#rotate(session, after) : this.#change(session, after);
+    return rotates(event) ? this.#rotate(session, after) : this.#change(session, after, event.type === 'network-left');
   }
 
   /**
@@ -236,7 +236,7 @@ export class Sessions {
     throw new SessionGone();
   }
 
-  async #change(session: LiveSession, after: Successor): Promise<Issued> {
+  async #change(session: LiveSession, after: Successor, onlyTakes: boolean): Promise<Issued> {
     const expected = session.record.version;
     const record = after(session.record);
     session.record = record; // at once: a request that comes now must see the rights it will have, not the old ones
@@ -245,7 +245,9 @@ export class Sessions {
       current?.version === expected ? { write: after(current), result: true } : { result: false },
     );
     if (!won || session.ended) {
-      await this.end(session, 'replaced');
+      // Who only takes rights away leaves what a faster one made of it: nothing is given, and the person keeps the login.
+      if (onlyTakes) this.#held.drop(session);
+      else await this.end(session, 'replaced');
       throw new SessionGone();
     }
     this.#held.classify(session);

@@ -296,3 +296,39 @@ describe('a form that comes slowly', () => {
     expect((await h.store.users.get(BOB.email))?.phone).toBeUndefined();
   });
 });
+
+describe('a network that is left at both at the same moment', () => {
+  it('takes the rights, and leaves the login: one question, which either answers', async () => {
+    await start({ trustedProxies: ['127.0.0.1'], trustedNetworks: ['10.0.0.0/8'] });
+    const browser = h.browser({ 'X-Forwarded-For': '10.0.0.7' });
+    await h.logIn(browser, ALICE);
+    const at = (gateway: 0 | 1, address: string) => {
+      turnTo(gateway);
+      return raw(h, 'GET', '/admin', [['Cookie', cookieOf(browser)], PAGE, ['X-Forwarded-For', address]]);
+    };
+    for (const gateway of [0, 1] as const) expect((await at(gateway, '10.0.0.7')).status).toBe(200);
+    let write = (): void => {};
+    const written = new Promise<void>((resolve) => {
+      write = resolve;
+    });
+    let late: ReturnType<typeof at> | undefined;
+    await new Promise<void>((resolve) => {
+      slow.beforeWrite = () => {
+        resolve();
+        return written;
+      };
+      late = at(1, '203.0.113.9');
+    });
+    expect((await at(0, '203.0.113.9')).status).toBe(303);
+    slow.beforeWrite = async () => {};
+    write();
+    expect((await late)?.status).toBe(401);
+    const away = { headers: [['X-Forwarded-For', '203.0.113.9'] as const] };
+    for (const gateway of [0, 1, 0, 1] as const) {
+      turnTo(gateway);
+      expect((await browser.get('/admin', away)).url.pathname).toBe('/_2fa/challenge');
+    }
+    const inside = await browser.submit(await browser.get('/_2fa/challenge', away), { code: h.totp() }, away);
+    expect(inside.html).toContain(h.app.secretOf(ALICE.email));
+  });
+});
