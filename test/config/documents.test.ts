@@ -35,7 +35,8 @@ describe('the example', () => {
     const shortest = 'publicUrl: http://127.0.0.1:8080\nupstream: { url: http://127.0.0.1:8081 }\n';
     const standard = await checkConfig(shortest, `${root}config/gateway.yaml`, {});
     if (!example.ok || !standard.ok) throw new Error('not loaded');
-    const where = { store: example.config.store, secrets: example.config.secrets };
+    const { people, secrets, store } = example.config; // beside the folder of the example
+    const where = { people, secrets, store };
     expect(example.config).toEqual({ ...standard.config, ...where });
   });
 
