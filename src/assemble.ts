@@ -23,6 +23,7 @@ import type { ClientFacts, Identity, Instant } from './gate/types.ts';
 import { Gateway, type Settings } from './gateway.ts';
 import { type Log, reasonOf } from './log.ts';
 import { AppQuestions } from './login/app.ts';
+import { KeptAnswers } from './login/kept-answers.ts';
 import { KeptForms } from './login/kept-forms.ts';
 import { Rechecks } from './login/recheck.ts';
 import type { KnownPerson } from './people/people.ts';
@@ -180,7 +181,15 @@ export function assemble(ingredients: Ingredients): Assembled {
     users: store.users,
     kept,
     web,
-    exchange: { upstream, sessions, app, accept, clock, log },
+    exchange: {
+      upstream,
+      sessions,
+      app,
+      accept,
+      answers: new KeptAnswers({ store: store.counters, sessions, clock }),
+      clock,
+      log,
+    },
     pass: { upstream, upstreamOrigin: upstreamUrl.origin, sessions, app, rechecks, accept, clock, log },
     clock,
     log,

@@ -37,6 +37,7 @@ import {
   type Arrival,
   askedOf,
   cookiesOf,
+  credentialOf,
   demandOf,
   doubtOf,
   type GateTarget,
@@ -218,9 +219,10 @@ export class Gateway {
     if (doubt !== undefined) return this.#replies.refuse(req, res, doubt, scope.isNavigation);
 
     const proof = demandOf(settings, req.method ?? 'GET', scope, this.#parts.clock);
-    const decision = decide(state, askedOf(arrival, state, route, { isUpgrade: false, proof }));
+    const { authorization, token } = credentialOf(req, state, session, settings.profile);
+    const decision = decide(state, askedOf(arrival, route, { authorization, isUpgrade: false, proof }));
     const queryMayLogIn = mayCarryCredentials(query.names());
-    return this.#act(decision, { ...arrival, session, route, start, form, queryMayLogIn });
+    return this.#act(decision, { ...arrival, session, route, start, form, queryMayLogIn, token });
   }
 
   #act(decision: Decision, way: Way): Promise<void> | void {

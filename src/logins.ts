@@ -41,8 +41,27 @@ export class Logins {
     this.#parts = parts;
   }
 
-  exchange(dropFirst: boolean, way: Way): Promise<void> {
+  async exchange(dropFirst: boolean, way: Way): Promise<void> {
+    if (dropFirst && (await this.#handedOver(way))) return;
     return this.#exchange(dropFirst, way, (reply) => reply);
+  }
+
+  /**
+   * A page whose login goes by script and is answered with a token sends it once more when the factor is proved, and gets what it
+   * would have got: nothing is asked of the application.
+   */
+  async #handedOver(way: Way): Promise<boolean> {
+    const { session, settings, route } = way;
+    const user = route.login?.user;
+    if (session === undefined || user === undefined || settings.profile.tokens === undefined) return false;
+    const kept = await this.#parts.exchange.answers.take(session, settings.profile.identify(user));
+    if (kept === undefined) return false;
+    this.#parts.log.info('login_answer_handed_over', {
+      session: session.key.slice(0, 12),
+      path: way.scope.target.path,
+    });
+    this.#parts.replies.release(kept, [], way);
+    return true;
   }
 
   /** A login page that needs our script; whoever turns out to be logged in by it already owes the factor. */
@@ -139,6 +158,7 @@ export class Logins {
       target: scope.target.target,
       headers: headersFor(way, this.#parts.upstreamHost, {
         cookie: joinCookies(cookie, way.cookies.readable),
+        bearer: way.token,
         framing,
       }),
       onHead: (head) => {

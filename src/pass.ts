@@ -12,19 +12,21 @@ import { addReadable, hasVaulted, vaultCookies } from './login/absorb.ts';
 import { type Accepted, type AcceptParts, acceptLogin, clientFacts } from './login/accept.ts';
 import type { AppQuestions } from './login/app.ts';
 import { endQuietly, joinCookies, wayOn } from './login/exchange.ts';
+import { type NewToken, newTokenIn } from './login/new-token.ts';
 import type { Rechecks } from './login/recheck.ts';
 import { loginCookies, setOwnCookie, wishedFor } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
 import { applicationOrigins, rewriteLocation } from './upstream/location.ts';
 import type { Framing } from './upstream/request-headers.ts';
-import type {
-  AnswerHead,
-  FlatHeaders,
-  Forwarding,
-  HeadRuling,
-  Running,
-  Upstream,
+import {
+  type AnswerHead,
+  type FlatHeaders,
+  type Forwarding,
+  type HeadRuling,
+  type Reply,
+  type Running,
+  type Upstream,
   UpstreamError,
 } from './upstream/upstream.ts';
 import { headersFor, type Way } from './way.ts';
@@ -55,6 +57,10 @@ export interface Answers {
   failed(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 }
 
+/** Longest answer that is read for a token, in bytes, and how long it may take, in ms. */
+const MAX_TOKEN_ANSWER_BYTES = 65_536;
+const TOKEN_ANSWER_TIMEOUT_MS = 60_000;
+
 type Held = { readonly send: FlatHeaders } | 'taken';
 
 type Forward = Extract<Decision, { do: 'forward' }>;
@@ -78,6 +84,7 @@ class Passing implements Forwarding {
   readonly #isUnsafe: boolean;
   #running: Running | undefined;
   #landed = false;
+  #newToken: NewToken | undefined;
 
   constructor(parts: PassParts, way: Way, decision: Forward) {
     const { req, res, scope, session, settings, start } = way;
@@ -121,13 +128,53 @@ class Passing implements Forwarding {
 
   #send(cookie: string | undefined): void {
     const { session } = this.#way;
-    const { credentials, guarded } = this.#decision;
+    const { credentials, guarded, bearer } = this.#decision;
     const { bodyRead, bodyComplete } = this;
     const framing: Framing =
       bodyRead !== undefined && bodyComplete && bodyRead.length > 0 ? { length: bodyRead.length } : 'stream';
-    this.headers = headersFor(this.#way, this.#parts.upstreamHost, { cookie, framing, credentials });
-    this.#running = this.#parts.upstream.forward(this);
+    const { token, route } = this.#way;
+    const givesToken = guarded && route.givesToken === true;
+    this.headers = headersFor(this.#way, this.#parts.upstreamHost, {
+      cookie,
+      framing: givesToken && framing === 'stream' ? 'none' : framing,
+      credentials,
+      bearer: bearer === true ? token : undefined,
+      identityEncoding: givesToken,
+    });
+    this.#running = givesToken ? this.#askForToken() : this.#parts.upstream.forward(this);
     if (guarded && session !== undefined) this.#parts.sessions.attach(session, this.#running);
+  }
+
+  /** An answer that has a token of the application in it is read whole before any of it goes out. */
+  #askForToken(): Running {
+    const stop = new AbortController();
+    this.res.once('close', () => stop.abort());
+    this.#exchangeToken(stop.signal)
+      .catch((error: unknown) => {
+        if (error instanceof UpstreamError) this.onFailure(error);
+        else this.#parts.answers.failed(this.req, this.res, error);
+      })
+      .finally(() => this.onEnd());
+    return { abort: () => stop.abort() };
+  }
+
+  async #exchangeToken(signal: AbortSignal): Promise<void> {
+    const { bodyRead } = this;
+    const reply = await this.#parts.upstream.ask({
+      method: this.req.method ?? 'GET',
+      target: this.target,
+      headers: this.headers,
+      maxBytes: MAX_TOKEN_ANSWER_BYTES,
+      timeoutMs: TOKEN_ANSWER_TIMEOUT_MS,
+      signal,
+      ...(bodyRead === undefined ? {} : { body: bodyRead }),
+    });
+    this.#newToken = newTokenIn(reply, this.#way.settings.profile.tokens);
+    const answer = this.#newToken?.reply ?? reply;
+    const held = await heldBy(this.onHead(answer));
+    if (held === 'taken' || this.res.destroyed || this.res.headersSent) return;
+    this.res.writeHead(answer.status, answer.message, withLength(held.send, answer));
+    this.res.end(answer.body);
   }
 
   onHead(head: AnswerHead): HeadRuling {
@@ -162,6 +209,11 @@ class Passing implements Forwarding {
       const changed = vaultCookies(head.setCookies, session.jar, scope.target.path, this.#parts.clock.now(), profile);
       if (changed) this.#parts.rechecks.doubt(session);
       if (hasVaulted(head.setCookies, profile)) this.#parts.sessions.save(session);
+    }
+    if (this.#newToken !== undefined) {
+      session.jar.changeBearers(this.#newToken.change);
+      this.#parts.rechecks.doubt(session); // whose token is it?
+      this.#parts.sessions.save(session);
     }
     if (this.#parts.rechecks.isDoubtful(session)) return { hold: this.#ruled(this.#confirmed(head, session)) };
     const settled = this.#parts.sessions.settled(session);
@@ -260,6 +312,7 @@ class Passing implements Forwarding {
     const { wish } = this.#way.cookies;
     const { profile, publicUrl } = settings;
     const way = wayOn(undefined, { profile, wanted: wishedFor(wish), publicOrigin: publicUrl.origin });
+    session.jar.changeBearers({ forget: 'all' }); // of whoever was here before
     let accepted: Accepted;
     try {
       accepted = await acceptLogin(this.#parts.accept, session, identity, way, clientFacts(scope.client, this.req));
@@ -362,4 +415,14 @@ export function localRedirects(head: AnswerHead, upstreamOrigin: string, publicU
     headers[i + 1] = rewriteLocation(headers[i + 1] ?? '', origins, publicOrigin);
   }
   return headers;
+}
+
+/** The framing of a buffered answer is ours: the body may have been decoded on the way. */
+export function withLength(headers: FlatHeaders, reply: Pick<Reply, 'status' | 'body'>): FlatHeaders {
+  const out: FlatHeaders = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() !== 'content-length') out.push(headers[i] ?? '', headers[i + 1] ?? '');
+  }
+  if (reply.status !== 204 && reply.status !== 304) out.push('Content-Length', String(reply.body.length));
+  return out;
 }

@@ -8,13 +8,13 @@ import { type Log, reasonOf } from './log.ts';
 import { addReadable } from './login/absorb.ts';
 import type { Accepted } from './login/accept.ts';
 import { Superseded } from './login/exchange.ts';
-import { localRedirects, pageOfFailure } from './pass.ts';
+import { localRedirects, pageOfFailure, withLength } from './pass.ts';
 import { redirect } from './request/answers.ts';
 import { browserCookieLine } from './session/browser-cookie.ts';
 import { loginCookies, rememberWish } from './session/cookie.ts';
 import { SessionGone } from './session/sessions.ts';
 import { StoreError } from './store/store.ts';
-import { type FlatHeaders, type Reply, UpstreamError } from './upstream/upstream.ts';
+import { type Reply, UpstreamError } from './upstream/upstream.ts';
 import { type GateTarget, newRequestId, pageOf, type Way } from './way.ts';
 import type { GatePage, Web } from './web/web.ts';
 
@@ -107,14 +107,4 @@ export function cookiesOfLogin(ownName: string, { browser, issued }: Accepted, w
   const lines = loginCookies(ownName, issued.id, way.cookies.wish);
   if (browser !== undefined) lines.push(browserCookieLine(ownName, browser === 'misused' ? undefined : browser));
   return lines;
-}
-
-/** The framing of a buffered answer is ours: the body may have been decoded on the way. */
-function withLength(headers: FlatHeaders, reply: Reply): FlatHeaders {
-  const out: FlatHeaders = [];
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() !== 'content-length') out.push(headers[i] ?? '', headers[i + 1] ?? '');
-  }
-  if (reply.status !== 204 && reply.status !== 304) out.push('Content-Length', String(reply.body.length));
-  return out;
 }

@@ -17,6 +17,7 @@ import type { AnswerHead, FlatHeaders, Running, Upstream } from './upstream/upst
 import {
   askedOf,
   cookiesOf,
+  credentialOf,
   demandOf,
   headersFor,
   ownPathOf,
@@ -73,7 +74,8 @@ export class Upgrades {
     });
     const state = session?.session ?? ANONYMOUS;
     const proof = demandOf(settings, 'GET', scope, this.#parts.clock);
-    const decision = decide(state, askedOf({ req, scope, settings }, state, route, { isUpgrade: true, proof }));
+    const { authorization, token } = credentialOf(req, state, session, profile);
+    const decision = decide(state, askedOf({ req, scope }, route, { authorization, isUpgrade: true, proof }));
     if (decision.do === 'refuse' && decision.page === 'step-up') {
       return refuseUpgrade(socket, 401, this.#parts.clock, stepUpPath(settings, profile.home));
     }
@@ -81,7 +83,8 @@ export class Upgrades {
       return refuseUpgrade(socket, 401, this.#parts.clock, pageOf('login', settings));
     }
     // An upgrade has no judge of logins, and an application that ignores the header answers it as a plain GET.
-    if (route.login !== undefined || route.isOracle) return refuseUpgrade(socket, 400, this.#parts.clock);
+    if (route.login !== undefined || route.isOracle || route.givesToken)
+      return refuseUpgrade(socket, 400, this.#parts.clock);
     const socketOf = new SocketAnswer(this.#parts, session, settings, scope, mayCarryCredentials(query.names()));
     const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);
     if (!(await socketOf.depart())) return refuseUpgrade(socket, 401, this.#parts.clock, pageOf('login', settings));
@@ -94,6 +97,7 @@ export class Upgrades {
         cookie,
         framing: 'none',
         credentials: decision.credentials,
+        bearer: decision.bearer === true ? token : undefined,
       }),
       onHead: (answer) => socketOf.onHead(answer),
       onEnd: () => socketOf.onEnd(),

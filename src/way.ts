@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from './clock.ts';
 import type { Budget } from './gate/attempts.ts';
+import { shownToken } from './gate/bearer.ts';
 import type { Asked } from './gate/decide.ts';
 import type { DemandedProof } from './gate/proof-age.ts';
 import type { Session } from './gate/session.ts';
@@ -59,6 +60,8 @@ export interface Way extends Arrival {
   readonly start: BodyStart | undefined;
   readonly form: FormRead | undefined;
   readonly queryMayLogIn: boolean;
+  /** The application's token, for which one of ours was shown in this verified session. */
+  readonly token: string | undefined;
 }
 
 /** Whether a body that may hold a login can be judged at all; if not, it is refused, not guessed at (I7). */
@@ -70,6 +73,7 @@ export function doubtOf(
   profile: Profile,
 ): GatePage | undefined {
   if (form?.read === 'fields' && form.fields.names().some((name) => profile.isSessionName(name))) return 'bad-request';
+  if (route.givesToken === true && start?.complete === false) return 'body-too-large';
   const rechecked = isVerified && profile.whoami?.recheck === 'unsafe';
   if (route.login?.unreadable === true && !rechecked)
     return start?.complete === false ? 'body-too-large' : 'unsupported-type';
@@ -92,29 +96,50 @@ export function demandOf(
 }
 
 export function askedOf(
-  { req, scope, settings }: Pick<Arrival, 'req' | 'scope' | 'settings'>,
-  session: Session,
+  { req, scope }: Pick<Arrival, 'req' | 'scope'>,
   route: RouteAnswer,
-  { isUpgrade, proof }: Pick<Asked, 'isUpgrade' | 'proof'>,
+  { authorization, isUpgrade, proof }: Pick<Asked, 'authorization' | 'isUpgrade' | 'proof'>,
 ): Asked {
   return {
-    authorization: authorizationOf(req, session, settings.profile),
+    authorization,
     route: route.class,
     method: req.method ?? 'GET',
     isLogin: (route.login !== undefined && route.login.unreadable !== true) || route.isOracle,
     isLogout: route.isLogout,
     isNavigation: scope.isNavigation,
     isUpgrade,
+    givesToken: route.givesToken,
     proof,
   };
 }
 
-function authorizationOf(req: IncomingMessage, session: Session, profile: Profile): Authorization {
-  if (req.headers.authorization === undefined || session.state !== 'verified') return 'dropped';
+/** What a request shows in `Authorization`, and the application's token that it stands for. */
+export interface ShownCredential {
+  readonly authorization: Authorization;
+  readonly token?: string | undefined;
+}
+
+const NONE: ShownCredential = { authorization: 'dropped' };
+
+/** @param live the session whose state this is; without it, or when it ended, the state is anonymous */
+export function credentialOf(
+  req: IncomingMessage,
+  state: Session,
+  live: LiveSession | undefined,
+  profile: Profile,
+): ShownCredential {
+  if (req.headers.authorization === undefined) return NONE;
   const { rawHeaders } = req;
   // Node keeps the first of two; the application would get both.
   const lines = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'authorization');
-  return profile.authorization(lines, session.identity);
+  if (profile.tokens !== undefined) {
+    const shown = shownToken(lines);
+    const token =
+      shown.is === 'ours' && state.state === 'verified' ? live?.jar.bearers.tokenFor(shown.text) : undefined;
+    if (token !== undefined) return { authorization: 'exchanged', token };
+    if (shown.is !== 'other') return { authorization: 'void' };
+  }
+  return state.state === 'verified' ? { authorization: profile.authorization(lines, state.identity) } : NONE;
 }
 
 /** By what requests are read under these settings; made once for each, as long as they are in use. */
@@ -189,6 +214,8 @@ export interface HeaderNeeds {
   readonly framing: Framing;
   /** `Authorization` goes along: on a service route, or where it is this person's own. */
   readonly credentials?: boolean;
+  /** The application's token, for one of ours. */
+  readonly bearer?: string | undefined;
   /** A login exchange: the answer must come in the clear. */
   readonly identityEncoding?: boolean;
 }
@@ -208,6 +235,7 @@ export function headersFor(
     forwardedPort: scope.port,
     cookie: needs.cookie,
     credentials: needs.credentials ?? false,
+    bearer: needs.bearer,
     identityEncoding: needs.identityEncoding ?? false,
     framing: needs.framing,
   });

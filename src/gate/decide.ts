@@ -21,6 +21,8 @@ export interface Asked {
   readonly proof?: DemandedProof | undefined;
   /** What `Authorization` is worth in this session, where it is verified. */
   readonly authorization: Authorization;
+  /** The answer hands out a token of the application. */
+  readonly givesToken?: true | undefined;
 }
 
 /** Which cookies of the application travel with a request (I2). */
@@ -28,7 +30,14 @@ export type JarUse = 'own' | 'none';
 
 export type Decision =
   /** `guarded`: the answer belongs to a verified session and is held back when that session ended meanwhile. */
-  | { readonly do: 'forward'; readonly jar: JarUse; readonly guarded: boolean; readonly credentials: boolean }
+  | {
+      readonly do: 'forward';
+      readonly jar: JarUse;
+      readonly guarded: boolean;
+      readonly credentials: boolean;
+      /** The application's token goes along for ours. */
+      readonly bearer?: true;
+    }
   /** Something may log somebody in: buffered, judged, and answered by us if it did. */
   | { readonly do: 'exchange'; readonly dropFirst: boolean }
   /** `alone`: our session ends, and the request goes no further. */
@@ -51,7 +60,7 @@ export function isSafe(method: string): boolean {
 export function decide(session: Session, asked: Asked): Decision {
   const verified = session.state === 'verified';
   const owes = owesProof(session, asked.proof);
-  const withOwn = verified && asked.authorization === 'own';
+  const { authorization } = asked;
 
   // What an API client sends is its own, whoever's browser it comes from; a person's password must be that person's.
   if (verified && asked.authorization === 'foreign' && (asked.isUpgrade || asked.route !== 'service')) {
@@ -59,7 +68,7 @@ export function decide(session: Session, asked: Asked): Decision {
   }
 
   // Upgrades outlive the request that opened them and carry no method worth the name: verified sessions only (T9).
-  if (asked.isUpgrade) return verified && !owes ? pass('own', true, withOwn) : refuse(session, asked);
+  if (asked.isUpgrade) return verified && !owes ? pass('own', true, authorization) : refuse(session, asked);
 
   if (owes && (asked.route !== 'service' || asked.isLogin || asked.isLogout)) {
     // Wherever the jar would travel, whatever the class of the route: a password or a logout that is put into a request must not
@@ -71,27 +80,34 @@ export function decide(session: Session, asked: Asked): Decision {
   if (verified && asked.isLogin) return { do: 'exchange', dropFirst: true };
   if (verified && asked.isLogout) return { do: 'logout' };
 
+  // Whatever opens this address: a token of the application is no answer for anybody who owes a factor.
+  if (asked.givesToken === true && !verified && asked.route !== 'service' && !asked.isLogin) {
+    return refuse(session, asked);
+  }
+
   switch (asked.route) {
-    case 'service':
-      // An explicit rule let an API client in; it never shares a person's jar.
-      return { do: 'forward', jar: 'none', guarded: false, credentials: true };
+    case 'service': {
+      // An explicit rule let an API client in; it never shares a person's jar, nor a person's token.
+      const credentials = authorization !== 'exchanged' && authorization !== 'void';
+      return { do: 'forward', jar: 'none', guarded: false, credentials };
+    }
 
     case 'public':
-      return verified ? pass('own', true, withOwn) : pass('none', false);
+      return verified ? pass('own', true, authorization) : pass('none', false);
 
     case 'static':
-      if (verified) return pass('own', true, withOwn);
+      if (verified) return pass('own', true, authorization);
       // Without a jar the application answers as it answers anybody (attack "PATH_INFO and suffix rules").
       return asked.method === 'GET' || asked.method === 'HEAD' ? pass('none', false) : refuse(session, asked);
 
     case 'login':
-      if (verified) return pass('own', true, withOwn);
+      if (verified) return pass('own', true, authorization);
       // A pending jar is logged in at the application; login pages must not be served from it.
       if (session.state !== 'anonymous') return refuse(session, asked);
       return isSafe(asked.method) && !asked.isLogin ? pass('own', false) : { do: 'exchange', dropFirst: false };
 
     case 'protected':
-      return verified ? pass('own', true, withOwn) : refuse(session, asked);
+      return verified ? pass('own', true, authorization) : refuse(session, asked);
 
     default:
       return asked.route satisfies never;
@@ -103,8 +119,9 @@ export function mayResume(decision: Decision): boolean {
   return (decision.do === 'forward' && decision.guarded) || (decision.do === 'show' && decision.page === 'step-up');
 }
 
-function pass(jar: JarUse, guarded: boolean, credentials = false): Decision {
-  return { do: 'forward', jar, guarded, credentials };
+function pass(jar: JarUse, guarded: boolean, authorization: Authorization = 'dropped'): Decision {
+  const forward = { do: 'forward', jar, guarded, credentials: authorization === 'own' } as const;
+  return authorization === 'exchanged' ? { ...forward, bearer: true } : forward;
 }
 
 /** The way on from here: a redirect for people, a status and the address of the prompt for programs. */

@@ -21,9 +21,16 @@ export interface Witnesses {
   readonly hint: Identity | undefined;
   /** Whether a hint that differs from the application's answer is a refusal. */
   readonly hintMustMatch: boolean;
+  /** The answer hands out a token: somebody is logged in, whatever else is said, and it must not go out. */
+  readonly hasToken?: boolean;
 }
 
 export function intercept(seen: Witnesses): Interception {
+  const found = judged(seen);
+  return found.is === 'no-login' && seen.hasToken === true ? { is: 'withhold', why: 'identity-unknown' } : found;
+}
+
+function judged(seen: Witnesses): Interception {
   const { naming, verdict, hint } = seen;
   if (naming !== undefined) {
     switch (naming.is) {

@@ -177,6 +177,11 @@ export function rotates(event: SessionEvent): boolean {
   return event.type === 'login-accepted' || event.type === 'factor-proved' || event.type === 'enrolment-postponed';
 }
 
+/** The application is about to be asked by somebody else, or knows nobody: its tokens are nobody's, and ours with them. */
+export function forgetsTokens(event: SessionEvent): boolean {
+  return event.type === 'dropped';
+}
+
 function withoutStepUp(session: Extract<Session, { state: 'verified' }>): Session {
   return { state: 'verified', identity: session.identity, since: session.since, grounds: session.grounds };
 }

@@ -87,9 +87,10 @@ export type RouteClass = 'login' | 'static' | 'public' | 'protected' | 'service'
 
 /**
  * `Authorization` of a request in a verified session: it goes along, because it is nobody else's; it stays behind; or it names
- * another person than the one who proved a factor.
+ * another person than the one who proved a factor. `exchanged`: a token of ours, for which the application's goes along. `void`: a
+ * token of ours that is none of this session, whatever its state; it goes nowhere.
  */
-export type Authorization = 'own' | 'dropped' | 'foreign';
+export type Authorization = 'own' | 'dropped' | 'foreign' | 'exchanged' | 'void';
 
 /** How much the policy asks of an identity. */
 export type PolicyLevel = 'off' | 'optional' | 'required';

@@ -88,6 +88,7 @@ export class AppQuestions {
       forwardedHost: url.host,
       forwardedPort: url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port,
       cookie: jar.header(path, clock.now()),
+      bearer: profile().tokens?.withWhoami === true ? jar.bearers.newest?.token : undefined,
       credentials: false,
       identityEncoding: true,
       framing: method === 'POST' ? { length: 0 } : 'none',

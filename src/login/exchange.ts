@@ -6,9 +6,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { intercept } from '../gate/intercept.ts';
 import { returnPath } from '../gate/redirect.ts';
+import { identityOf } from '../gate/session.ts';
 import type { Identity, ReturnPath } from '../gate/types.ts';
 import type { Log } from '../log.ts';
-import type { LoginMatch, Profile } from '../profiles/profile.ts';
+import type { FoundToken, LoginMatch, Profile } from '../profiles/profile.ts';
 import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { applicationOrigins, rewriteLocation } from '../upstream/location.ts';
@@ -16,6 +17,7 @@ import type { FlatHeaders, Reply, Upstream } from '../upstream/upstream.ts';
 import { hasVaulted, vaultCookies } from './absorb.ts';
 import { type Accepted, type AcceptParts, acceptLogin, clientFacts } from './accept.ts';
 import { type AppQuestions, toAnswer } from './app.ts';
+import type { KeptAnswers } from './kept-answers.ts';
 
 const MAX_ANSWER_BYTES = 1_048_576;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -25,6 +27,7 @@ export interface ExchangeParts {
   readonly sessions: Sessions;
   readonly app: AppQuestions;
   readonly accept: AcceptParts;
+  readonly answers: KeptAnswers;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -115,19 +118,29 @@ async function exchange(
     ...(request.body === undefined ? {} : { body: request.body }),
   });
 
+  const token = profile.tokens?.find(reply.body);
+  const found = typeof token === 'object' ? token : undefined;
   let session = known;
   let newId: string | undefined;
-  if (session === undefined && hasVaulted(reply.setCookies, profile)) {
+  if (session === undefined && (hasVaulted(reply.setCookies, profile) || found !== undefined)) {
     const issued = sessions.create();
     session = issued.session;
     newId = issued.id;
   }
-  if (session === undefined) return judgeWithoutJar(request, reply);
+  if (session === undefined) return judgeWithoutJar(request, reply, token !== undefined);
   if (session.ended) throw new Superseded();
   const touchedJar = vaultCookies(reply.setCookies, session.jar, path, clock.now(), profile);
+  const handle = found === undefined ? undefined : parts.answers.vault(session, found);
   sessions.save(session);
   await sessions.settled(session);
-  return judge(parts, request, session, { reply, newId, touchedJar });
+  const tokenOf = found === undefined || handle === undefined ? undefined : { found, handle };
+  return judge(parts, request, session, { reply, newId, touchedJar }, { has: token !== undefined, of: tokenOf });
+}
+
+/** The token of an answer: whether there is one, and what is known of it when it can be exchanged. */
+interface AnswerToken {
+  readonly has: boolean;
+  readonly of: { readonly found: FoundToken; readonly handle: string } | undefined;
 }
 
 async function judge(
@@ -135,6 +148,7 @@ async function judge(
   request: ExchangeRequest,
   session: LiveSession,
   got: { reply: Reply; newId: string | undefined; touchedJar: boolean },
+  token: AnswerToken,
 ): Promise<Exchanged> {
   const { profile, login } = request;
   const hint = hintOf(profile, login);
@@ -145,6 +159,7 @@ async function judge(
     naming,
     hint,
     hintMustMatch: profile.hintMustMatch,
+    hasToken: token.has,
   });
   switch (seen.is) {
     case 'no-login':
@@ -167,16 +182,41 @@ async function judge(
         clientFacts(request.client, request.req),
         isAttempt && naming?.is === 'named' ? request.browser : undefined, // it never stands for a password
       );
-      return { is: 'login', accepted, reply: got.reply };
+      return answered(parts, accepted, { reply: got.reply, token, user: isAttempt ? hint : undefined });
     }
     default:
       return seen satisfies never;
   }
 }
 
+/** Somebody is in, or will be: the token of the application stays here, whatever becomes of its answer. */
+async function answered(
+  { answers, log, sessions }: ExchangeParts,
+  accepted: Accepted,
+  got: { readonly reply: Reply; readonly token: AnswerToken; readonly user: Identity | undefined },
+): Promise<Exchanged> {
+  const { reply, token, user } = got;
+  const { session } = accepted.issued;
+  const identity = identityOf(session.session);
+  if (!token.has) return { is: 'login', accepted, reply };
+  if (token.of === undefined) {
+    log.warn('login_token_unfit', { identity });
+    if (accepted.standing !== 'pass') return { is: 'login', accepted, reply };
+    await sessions.end(session, 'refused');
+    return { is: 'withheld', why: 'identity-unknown' };
+  }
+  const { found, handle } = token.of;
+  if (accepted.standing === 'pass') {
+    return { is: 'login', accepted, reply: await answers.exchange(session, handle, reply, found) };
+  }
+  if (identity !== undefined && user !== undefined) await answers.keep(handle, reply, found, { identity, user });
+  return { is: 'login', accepted, reply };
+}
+
 /** No jar, so nobody can be logged in by cookies; a login that claims success all the same is none that we could guard. */
-function judgeWithoutJar(request: ExchangeRequest, reply: Reply): Exchanged {
+function judgeWithoutJar(request: ExchangeRequest, reply: Reply, hasToken: boolean): Exchanged {
   const { login, profile } = request;
+  if (hasToken) return { is: 'withheld', why: 'identity-unknown' };
   if (login !== undefined && !request.isOracle && profile.judge(toAnswer(reply)) === 'accepted') {
     return { is: 'withheld', why: 'identity-unknown' };
   }

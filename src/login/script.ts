@@ -40,6 +40,11 @@ export function withLoginScript(reply: Reply, src: string, origin: string): Repl
   if (!allowsOwnScript([...valuesOf(reply.headers, 'content-security-policy'), ...policies], origin)) return 'policy';
   const element = Buffer.from(`<script src="${src}"></script>`, 'latin1');
   const body = Buffer.concat([reply.body.subarray(0, place), element, reply.body.subarray(place)]);
+  return withBody(reply, body);
+}
+
+/** The same answer with another body: what described the one before goes, and nobody keeps it. */
+export function withBody(reply: Reply, body: Buffer): Reply {
   return { ...reply, headers: [...fresh(reply.headers), 'Cache-Control', 'no-store'], body };
 }
 

@@ -3,6 +3,7 @@
  * explicit protected rule, then logins, then the first rule that opens, then the default (I1).
  */
 import { compileAuthorization } from './authorization.ts';
+import { compileBearer } from './bearer.ts';
 import { condition, hasBody } from './conditions.ts';
 import { compileForbiddenInQuery, compileReadable, compileRolling, compileSessionName } from './cookies.ts';
 import { NO_FIELDS } from './fields.ts';
@@ -36,12 +37,14 @@ export function compileProfile(data: ProfileData): Profile {
     when: condition(rule.when),
     readsBody: rule.when !== undefined,
   }));
+  const tokens = login.bearer === undefined ? undefined : compileBearer(login.bearer);
   const scripted = new Set([login.script].flat());
   const bodyPlaces: readonly PlaceMatcher[] = [
     ...rules.filter((rule) => rule.readsBody).map((rule) => rule.place),
     ...logins.filter((login) => !login.inQuery).map((login) => login.place),
     ...oracles.flatMap((oracle) => oracle.place ?? []),
     ...logouts.filter((logout) => logout.readsBody).map((logout) => logout.place),
+    ...(tokens?.places ?? []),
   ];
 
   // Only a certain logout ends our session: `do[save]=` beside `do=logout` is how a wiki saves a page. One that was missed
@@ -79,7 +82,9 @@ export function compileProfile(data: ProfileData): Profile {
     const routeClass = question.onPublicHost
       ? onPublicHost(question)
       : onOwnHost(question, attempt !== undefined || isOracle);
-    const answer = { class: routeClass, isLogout: isLogout(question), isOracle };
+    const bare = { class: routeClass, isLogout: isLogout(question), isOracle };
+    const givesToken = tokens?.gives(question.method, question.path) === true;
+    const answer: RouteAnswer = givesToken ? { ...bare, givesToken } : bare;
     const told = attempt ?? (question.onPublicHost ? undefined : strayLogin(logins, question));
     return told === undefined ? answer : { ...answer, login: told };
   };
@@ -112,6 +117,7 @@ export function compileProfile(data: ProfileData): Profile {
       isBare(question) ? bareRoute(question.host ?? '')(question.method)(question.path) : route(question),
     judge: compileJudge(login),
     whoami: data.whoami === undefined ? undefined : compileWhoami(data.whoami, identify),
+    tokens,
     signOut: compileSignOut(data),
     isReadable: compileReadable(data.cookies),
     isRolling: compileRolling(data.cookies),

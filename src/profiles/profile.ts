@@ -29,6 +29,8 @@ export interface RouteAnswer {
   readonly isLogout: boolean;
   /** A password check that logs nobody in (Yii's AJAX validation): forwarded like a login, never taken for one. */
   readonly isOracle: boolean;
+  /** The answer has a token of the application in it. */
+  readonly givesToken?: true;
 }
 
 export interface LoginMatch {
@@ -70,6 +72,8 @@ export interface Profile {
   /** What the rules say of the answer to a login attempt. */
   judge(answer: Answer): Verdict;
   readonly whoami: Whoami | undefined;
+  /** Tokens in the bodies of answers; `undefined` where the application is not known to hand out any. */
+  readonly tokens: TokenRules | undefined;
   /** How to end the application's own session, in the order to try. */
   readonly signOut: readonly SignOut[];
   /** Cookies that script reads or writes and that travel both ways; everything else is vaulted. */
@@ -93,6 +97,21 @@ export interface Whoami {
   /** In a verified session: ask again after unsafe requests and changed cookies, or after changed cookies only. */
   readonly recheck: 'unsafe' | 'cookies';
   read(answer: Answer): Naming;
+}
+
+export interface FoundToken {
+  readonly token: string;
+  /** The body with another token in its place, and nothing of the first one. */
+  putIn(ours: string): Buffer;
+}
+
+export interface TokenRules {
+  /** Whether the whoami question carries the token. */
+  readonly withWhoami: boolean;
+  /** Whether the answer of this request has a new token, beside those of logins. */
+  gives(method: string, path: string): boolean;
+  /** @returns `unfit` for a body that has, or may have, one that cannot be exchanged: it must not go out. */
+  find(body: Buffer): FoundToken | 'unfit' | undefined;
 }
 
 export interface SignOut {

@@ -96,6 +96,29 @@ const ignoreRule = z
     'an empty rule would ignore every login',
   );
 
+const bearerShape = z.strictObject({
+  token: pointer
+    .refine((text) => text !== '', 'give the place of the token in the answer: /token')
+    .describe(
+      'JSON pointer of the token in the answer of a login request. The browser gets one of the gateway in its place, after the proof.',
+    ),
+  refresh: z
+    .array(
+      z.strictObject({
+        method: method.default('POST').describe('Method of the request.'),
+        path: rulePath.describe('This path, in every case, and what stands below it.'),
+      }),
+    )
+    .default([])
+    .describe(
+      'Further requests whose answer has a new token in the same place. For verified sessions only, at most 64 kB each way. Missing: that token goes to the browser as it is.',
+    ),
+  whoami: z
+    .boolean()
+    .default(false)
+    .describe('Whether the whoami question carries the token. Needed where the application knows nobody by cookies.'),
+});
+
 const loginShape = z.strictObject({
   page: target.describe(
     'Where a navigation without a session is sent. Wrong: people land on an error page or in a circle.',
@@ -125,6 +148,11 @@ const loginShape = z.strictObject({
     .array(ignoreRule)
     .default([])
     .describe('Password checks that log nobody in (AJAX validation). Counted like logins, never taken for one.'),
+  bearer: bearerShape
+    .optional()
+    .describe(
+      'For applications whose login answers with a token that scripts send as `Authorization: Bearer`; see below. The token stays in the vault.',
+    ),
 });
 
 const whoamiEmail = z
@@ -395,6 +423,9 @@ export const profileSchema = profileShape.check((context) => {
     complain('without whoami and without login.requests no login would ever be noticed', 'login');
   }
   if (profile.authorization !== 'none') complain('needs mode: gateway-first', 'authorization');
+  const { bearer, requests } = profile.login;
+  if (bearer !== undefined && requests.length === 0) complain('needs login.requests', 'login', 'bearer');
+  if (bearer?.whoami === true && profile.whoami === undefined) complain('needs whoami', 'login', 'bearer', 'whoami');
 });
 
 type Complaint = readonly [message: string, ...path: PropertyKey[]];
@@ -422,6 +453,7 @@ function notGatewayFirst({
 
 export type ProfileData = z.output<typeof profileSchema>;
 export type LoginData = NonNullable<ProfileData['login']>;
+export type BearerData = z.output<typeof bearerShape>;
 export type LoginRequestData = z.output<typeof loginRequest>;
 export type AnswerRuleData = z.output<typeof answerRule>;
 export type WhoamiData = NonNullable<ProfileData['whoami']>;

@@ -4,6 +4,7 @@
  * on one host, so `Domain` and `Secure` have nothing to decide.
  */
 import type { Instant, Json } from '../gate/types.ts';
+import { type BearerChange, Bearers } from './bearers.ts';
 
 interface Kept {
   readonly name: string;
@@ -12,12 +13,8 @@ interface Kept {
   readonly expiresAt?: Instant;
 }
 
-/** One `Set-Cookie` line, the path of the request that it answered, and when. */
-export interface Heard {
-  readonly line: string;
-  readonly path: string;
-  readonly at: Instant;
-}
+/** One `Set-Cookie` line, the path of the request that it answered, and when; or what was done to the tokens. */
+export type Heard = { readonly line: string; readonly path: string; readonly at: Instant } | BearerChange;
 
 /** What one `Set-Cookie` line did. `changed`: the jar now speaks for somebody else, or might. */
 export type Stored = 'changed' | 'same' | 'ignored';
@@ -38,6 +35,7 @@ export class Jar {
   #simple = true;
   /** What was stored since {@link unsaved} was last asked. */
   #unsaved: Heard[] = [];
+  readonly #bearers = new Bearers();
 
   static fromJson(json: Json): Jar {
     const jar = new Jar();
@@ -68,17 +66,22 @@ export class Jar {
     const before = JSON.stringify(this.toJson());
     const unsaved = this.unsaved();
     this.#kept.clear();
+    this.#bearers.clear();
     this.#read(json);
     this.#hear(unsaved);
     return JSON.stringify(this.toJson()) !== before;
   }
 
   #hear(heard: readonly Heard[]): void {
-    for (const { line, path, at } of heard) this.store(line, path, at);
+    for (const one of heard) {
+      if ('line' in one) this.store(one.line, one.path, one.at);
+      else this.changeBearers(one);
+    }
   }
 
   #read(json: Json): void {
     for (const item of Array.isArray(json) ? json : []) {
+      this.#bearers.read(item);
       if (!Array.isArray(item)) continue;
       const [name, value, path, expiresAt] = item;
       if (typeof name !== 'string' || typeof value !== 'string' || typeof path !== 'string') continue;
@@ -89,11 +92,24 @@ export class Jar {
   }
 
   toJson(): Json {
-    return [...this.#kept.values()].map((cookie) => [cookie.name, cookie.value, cookie.path, cookie.expiresAt ?? null]);
+    const cookies = [...this.#kept.values()];
+    return [
+      ...cookies.map(({ name, value, path, expiresAt }) => [name, value, path, expiresAt ?? null]),
+      ...this.#bearers.toJson(),
+    ];
   }
 
   get isEmpty(): boolean {
-    return this.#kept.size === 0;
+    return this.#kept.size === 0 && this.#bearers.isEmpty;
+  }
+
+  get bearers(): Pick<Bearers, 'newest' | 'tokenFor'> {
+    return this.#bearers;
+  }
+
+  changeBearers(change: BearerChange): void {
+    this.#bearers.apply(change);
+    this.#unsaved.push(change);
   }
 
   /**

@@ -7,6 +7,7 @@ import { randomBytes as cryptoRandomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import {
   ANONYMOUS,
+  forgetsTokens,
   identityOf,
   isQuestion,
   rightsUntil,
@@ -197,6 +198,7 @@ export class Sessions {
     const now = this.#options.clock.now();
     const before = session.record;
     const next = transition(before.session, event, now, this.#options.limits().pendingMs);
+    if (forgetsTokens(event)) session.jar.changeBearers({ forget: 'all' });
     const heard = session.jar.unsaved();
     // A fresh proof inside a session gives it no second life: the absolute limit counts from the login (ASVS 7.3.2).
     const isSameLogin = before.session.state === 'verified' && event.type === 'factor-proved';

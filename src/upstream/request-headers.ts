@@ -21,6 +21,8 @@ export interface RequestHeaderOptions {
   readonly cookie: string | undefined;
   /** Lets `Authorization` through: service routes only. `Proxy-Authorization` never passes. */
   readonly credentials: boolean;
+  /** A token of the application's, for `Authorization`; only ever without `credentials`. */
+  readonly bearer?: string | undefined;
   /** A login exchange: the answer must come whole and in the clear, or the detector could not read it. */
   readonly identityEncoding: boolean;
   readonly framing: Framing;
@@ -67,6 +69,7 @@ export function requestHeaders(raw: readonly string[], options: RequestHeaderOpt
   const kept = nominated === undefined ? out : without(out, nominated);
   if (options.identityEncoding) kept.push('Accept-Encoding', 'identity');
   if (options.cookie !== undefined) kept.push('Cookie', options.cookie);
+  if (options.bearer !== undefined) kept.push('Authorization', `Bearer ${options.bearer}`);
   kept.push('X-Forwarded-For', options.forwardedFor);
   kept.push('X-Forwarded-Proto', options.forwardedProto);
   kept.push('X-Forwarded-Host', options.forwardedHost);

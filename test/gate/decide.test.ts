@@ -122,6 +122,31 @@ describe('a password or token of the application', () => {
     }
   });
 
+  it('that is exchanged goes along with the jar of a verified session, and nowhere else, as no credential of the request', () => {
+    for (const { session, asked, decision } of cases) {
+      const exchanged = decide(session, { ...asked, authorization: 'exchanged' });
+      const hasJar = session.state === 'verified' && decision.do === 'forward' && decision.guarded;
+      const behind = decision.do === 'forward' ? { ...decision, credentials: false } : decision;
+      expect(exchanged).toEqual(hasJar ? { ...decision, bearer: true } : behind);
+    }
+  });
+
+  it('of ours that is none of this session goes nowhere, also where programs come in', () => {
+    for (const { session, asked, decision } of cases) {
+      const behind = decision.do === 'forward' ? { ...decision, credentials: false } : decision;
+      expect(decide(session, { ...asked, authorization: 'void' })).toEqual(behind);
+    }
+  });
+
+  it('is handed out to verified sessions only, whatever opens the address', () => {
+    for (const { session, asked, decision } of cases) {
+      const given = decide(session, { ...asked, givesToken: true });
+      const mayBe = session.state === 'verified' || asked.route === 'service' || asked.isLogin;
+      if (mayBe) expect(given).toEqual(decision);
+      else expect(['show', 'refuse']).toContain(given.do);
+    }
+  });
+
   it('of somebody else opens nothing in the session of this person, not even a socket', () => {
     for (const { session, asked, decision } of cases) {
       const foreign = decide(session, { ...asked, authorization: 'foreign' });

@@ -56,3 +56,17 @@ it.each([
 ] as const)('in a verified session %o is %s', (naming, expected) => {
   expect(confirm(ALICE, naming)).toBe(expected);
 });
+
+describe('an answer that hands out a token', () => {
+  it('never goes out as one by which nobody logged in', () => {
+    for (const verdict of VERDICTS) {
+      for (const naming of [named, nobody, unknown, undefined]) {
+        for (const hint of [ALICE, undefined]) {
+          const plain = ask({ verdict, naming, hint });
+          const expected = plain.is === 'no-login' ? whoKnows : plain;
+          expect(ask({ verdict, naming, hint, hasToken: true })).toEqual(expected);
+        }
+      }
+    }
+  });
+});

@@ -1,0 +1,91 @@
+/**
+ * A small application without cookies: its login answers with a token in a JSON body, and everything else asks for it in
+ * `Authorization: Bearer`. It keeps everything it was sent, and every token that it ever handed out.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface TokenApp {
+  readonly url: string;
+  /** Head and body of every request. */
+  readonly requests: readonly string[];
+  /** Every token that was handed out, with whose it is; the application believes those that are here. */
+  readonly tokens: Map<string, string>;
+  /** How the answer with a token is written. */
+  write: (answer: Readonly<Record<string, unknown>>) => Buffer;
+  /** Whose token a refresh hands out; without it that of who asks. */
+  refreshesFor: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Overrides that turn a profile into this application's. */
+export const TOKEN_PROFILE = {
+  home: '/',
+  login: {
+    page: '/login',
+    script: '/login',
+    requests: [{ path: '/api/login', json: { user: '/user', password: '/password' } }],
+    success: [{ status: 200 }],
+    failure: [{ status: 403 }],
+    ignore: [],
+    bearer: { token: '/data/token', refresh: [{ path: '/api/refresh' }], whoami: true },
+  },
+  whoami: { path: '/api/me', css: null, attribute: null, json: '/name', anonymous: [{ status: 401 }] },
+  logout: [{ method: 'POST', path: '/api/logout' }],
+  signOut: [{ method: 'POST', path: '/api/logout' }],
+  routes: [
+    { class: 'login', path: '/login' },
+    { class: 'login', path: '/api/login' },
+    { class: 'login', path: '/api/refresh' }, // wider than it should be
+  ],
+  cookies: { readable: [], session: ['SID'] },
+};
+
+const PAGE = '<!doctype html><html><head><title>Log in</title></head><body><form></form></body></html>';
+
+export async function startTokenApp(passwords: Readonly<Record<string, string>>): Promise<TokenApp> {
+  const requests: string[] = [];
+  const json = (res: ServerResponse, status: number, body: Buffer): void => {
+    res.writeHead(status, { 'Content-Type': 'application/json', ETag: '"1"', 'X-App': 'yes' }).end(body);
+  };
+  const handOut = (res: ServerResponse, name: string): void => {
+    const token = `${randomBytes(24).toString('base64')}/x.${randomBytes(8).toString('hex')}`;
+    app.tokens.set(token, name);
+    json(res, 200, app.write({ data: { token, name }, again: `Bearer ${token}`, id: 9007199254740000 }));
+  };
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString();
+    requests.push(`${req.method} ${req.url}\n${JSON.stringify(req.rawHeaders)}\n${body}`);
+    if (req.url === '/login') return void res.writeHead(200, { 'Content-Type': 'text/html' }).end(PAGE);
+    if (req.url === '/api/login') {
+      const { user = '', password } = JSON.parse(body);
+      if (passwords[user] === undefined || passwords[user] !== password) return void res.writeHead(403).end('{}');
+      return handOut(res, user);
+    }
+    const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1] ?? '';
+    const name = app.tokens.get(token);
+    if (name === undefined) return void res.writeHead(401).end();
+    if (req.url === '/api/refresh') return handOut(res, app.refreshesFor ?? name);
+    if (req.url === '/api/logout') app.tokens.delete(token);
+    json(res, 200, Buffer.from(JSON.stringify({ name, secret: `secret-of-${name}` })));
+  };
+  const server = createServer((req, res) => void answer(req, res).catch(() => res.destroy()));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const app: TokenApp = {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    tokens: new Map(),
+    write: (value) => Buffer.from(JSON.stringify(value)),
+    refreshesFor: undefined,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return app;
+}
