@@ -9,7 +9,7 @@ import type { Identity, Instant } from './types.ts';
 /** What every token of ours begins with, so that one is known for ours wherever it turns up. */
 export const OUR_PREFIX = 'lucy2fa_';
 
-const OURS = /^bearer +(lucy2fa_[A-Za-z0-9_-]{43})$/i;
+const OURS = /^[Bb][Ee][Aa][Rr][Ee][Rr] +(lucy2fa_[A-Za-z0-9_-]{43})$/;
 /** Anything that another reader could take for one of ours. */
 const LIKE_OURS = /lucy2fa_/i;
 
