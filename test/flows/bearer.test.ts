@@ -232,6 +232,13 @@ describe('after the proof', () => {
     expectApart();
   });
 
+  it('a wrong password in this session ends it, and what was in the vault speaks for nobody', async () => {
+    const { browser, ours } = await signedIn();
+    expect((await login(browser, { ...ALICE, password: 'wrong' })).status).toBe(403);
+    expect((await call(browser, ours)).status).toBe(401);
+    expectApart();
+  });
+
   it('a session whose rights moved on has it under its new id, and the old id nothing', async () => {
     const { browser, ours } = await signedIn();
     const old = cookieOf(browser);
