@@ -291,6 +291,17 @@ describe('a new token', () => {
     expectApart();
   });
 
+  it('of somebody else is noticed where nothing unsafe was asked, too', async () => {
+    const bearer = { ...TOKEN_PROFILE.login.bearer, refresh: [{ method: 'GET', path: '/api/refresh' }] };
+    await start({ profile: { ...TOKEN_PROFILE, login: { ...TOKEN_PROFILE.login, bearer } } });
+    const { browser, ours } = await signedIn();
+    expect(tokenIn(await call(browser, ours, '/api/refresh'))).toMatch(/^lucy2fa_/);
+    app.refreshesFor = BOB.email;
+    expect((await call(browser, ours, '/api/refresh')).status).toBe(401);
+    expect((await call(browser, ours)).status).toBe(401);
+    expectApart();
+  });
+
   it.each<[string, TokenApp['write']]>([
     ['twice under one name', (value) => Buffer.from(JSON.stringify(value).replace('"name"', '"token":"other","name"'))],
     ['written in another way', (value) => Buffer.from(JSON.stringify(value).replace('x.', '\\u0078.'))],
