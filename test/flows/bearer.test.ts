@@ -107,6 +107,15 @@ describe('before the proof', () => {
     expectApart();
   });
 
+  it('an answer that the rules do not know, with a token that cannot be exchanged, is withheld', async () => {
+    const login = { ...TOKEN_PROFILE.login, success: [{ status: 201 }] };
+    await start({ profile: { ...TOKEN_PROFILE, login } });
+    app.write = (value) => Buffer.from(`\uFEFF${JSON.stringify(value)}`);
+    const browser = newBrowser();
+    expect((await browser.postJson('/api/login', formOf(ALICE))).status).not.toBe(200);
+    expectApart();
+  });
+
   it('the application’s token opens nothing, nor does the cookie of the pending session with anything', async () => {
     const browser = newBrowser();
     await login(browser);
@@ -288,6 +297,11 @@ describe('a new token', () => {
     const answer = await call(browser, ours, '/api/refresh', 'POST');
     expect(answer.status).toBe(401);
     expect((await call(browser, ours)).status).toBe(401);
+    const prompt = await browser.get('/_2fa/challenge');
+    await browser.submit(prompt, { code: h.totp(BOBS_SECRET) }, { followRedirects: false });
+    const before = app.requests.length;
+    expect((await call(browser, ours)).status, 'in the session of the newcomer it stands for nothing').toBe(401);
+    expect(app.requests.slice(before).join('')).not.toContain('uthorization');
     expectApart();
   });
 
@@ -297,6 +311,16 @@ describe('a new token', () => {
     const { browser, ours } = await signedIn();
     expect(tokenIn(await call(browser, ours, '/api/refresh'))).toMatch(/^lucy2fa_/);
     app.refreshesFor = BOB.email;
+    const socket = await askForSocket(
+      h,
+      [
+        ['Cookie', cookieOf(browser)],
+        ['Authorization', `Bearer ${ours}`],
+      ],
+      '/api/refresh',
+    );
+    expect(socket.answer.status, 'an upgrade that is answered like a GET').toBe(400);
+    await socket.connection.close();
     expect((await call(browser, ours, '/api/refresh')).status).toBe(401);
     expect((await call(browser, ours)).status).toBe(401);
     expectApart();
