@@ -171,7 +171,9 @@ describe.skipIf(whySkipChromium() !== undefined)('codes by e-mail', () => {
     await page.getByRole('alert').waitFor();
     await page.goto(`${gateway.origin}/admin`);
     await heading(page, 'Enter your security code');
-    expect(gateway.log.filter(({ event }) => event === 'mail_failed')).toMatchObject([{ reason: 'unavailable' }]);
+    // Of the code, and of the notice of the set-up when that was still on its way.
+    const failed = gateway.log.filter(({ event }) => event === 'mail_failed').map(({ reason }) => reason);
+    expect([...new Set(failed)]).toEqual(['unavailable']);
     expect(gateway.stdout + gateway.stderr).not.toContain(SMTP_PASSWORD);
   });
 });
