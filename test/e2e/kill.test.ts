@@ -8,7 +8,7 @@ import { FakeBrowser, type Page } from '../fakes/browser.ts';
 import { Authenticator } from './authenticator.ts';
 import { GatewayProcess } from './gateway-process.ts';
 
-const ROUNDS = 12;
+const ROUNDS = 20;
 const FIRST_KILL_MS = 20;
 
 const users = Array.from({ length: 25 }, (_, at) => ({
