@@ -202,7 +202,7 @@ export class Gateway {
     query: ParsedFields,
     start: BodyStart | undefined,
   ): Promise<void> | void {
-    const { req, res, scope, settings, apiClient } = arrival;
+    const { req, res, isResumed, scope, settings, cookies, apiClient } = arrival;
     const form = start?.complete === true ? formFields(start.bytes, bodyType(req)) : undefined;
     const route = settings.profile.route({
       method: req.method ?? 'GET',
@@ -222,7 +222,23 @@ export class Gateway {
     const { authorization, token } = credentialOf(req, state, session, settings.profile);
     const decision = decide(state, askedOf(arrival, route, { authorization, isUpgrade: false, proof }));
     const queryMayLogIn = mayCarryCredentials(query.names());
-    return this.#act(decision, { ...arrival, session, route, start, form, queryMayLogIn, token });
+    // Field by field: a spread of this many costs each request more than all the rest of the gate.
+    const way: Way = {
+      req,
+      res,
+      isResumed,
+      scope,
+      settings,
+      cookies,
+      apiClient,
+      session,
+      route,
+      start,
+      form,
+      queryMayLogIn,
+      token,
+    };
+    return this.#act(decision, way);
   }
 
   #act(decision: Decision, way: Way): Promise<void> | void {
