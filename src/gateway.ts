@@ -45,7 +45,6 @@ import {
   ownPathOf,
   pageOf,
   type Settings,
-  scopeRules,
   type Way,
 } from './way.ts';
 import type { GatePage, Web } from './web/web.ts';
@@ -114,7 +113,7 @@ export class Gateway {
 
   #serve(req: IncomingMessage, res: ServerResponse, isResumed = false): Promise<void> | void {
     const settings = this.#parts.settings();
-    const scope = readScope(req, scopeRules(settings));
+    const scope = readScope(req, settings.scopeRules);
     if (typeof scope === 'string') return this.#replies.refuse(req, res, scope, false);
     const cookies = cookiesOf(req, scope, settings.profile, this.#parts.cookieName);
     if (cookies.duplicated) this.#parts.log.warn('session_cookie_duplicated', { client: scope.client });

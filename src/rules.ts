@@ -13,6 +13,7 @@ import { isEmail } from './people/email.ts';
 import type { KnownPerson } from './people/people.ts';
 import { isInside, isPlacedIn, parseNetwork } from './request/client.ts';
 import { ApiClients } from './request/client-credential.ts';
+import { ScopeRules } from './request/scope.ts';
 import { signInPage } from './way.ts';
 
 const MINUTE_MS = 60_000;
@@ -47,7 +48,7 @@ export function rulesFrom({ config, profile }: LoadedConfig, needs: RuleNeeds): 
     profile,
     publicUrl,
     gatewayPath: config.gatewayPath,
-    trustedProxies,
+    scopeRules: new ScopeRules(publicUrl, trustedProxies, profile.isPublicHost),
     isTrustedPlace,
     loginBudgets: [
       { max: limits.logins.perMinute, perMs: MINUTE_MS },

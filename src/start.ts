@@ -134,7 +134,7 @@ export async function startGateway(options: StartOptions): Promise<Started> {
     const listener = new Listener(assembled.gateway, {
       limits: listenerLimits(config),
       http2: tls?.http2 ?? false,
-      isExempt: (address) => isInside(address, current.rules.trustedProxies),
+      isExempt: (address) => isInside(address, current.rules.scopeRules.trustedProxies),
       clock,
       log,
       ...(pair === undefined ? {} : { pair }),

@@ -23,7 +23,6 @@ import {
   ownPathOf,
   pageOf,
   type Settings,
-  scopeRules,
   stepUpPath,
 } from './way.ts';
 
@@ -48,7 +47,7 @@ export class Upgrades {
   async open(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const settings = this.#parts.settings();
     const { profile, publicUrl } = settings;
-    const scope = readScope(req, scopeRules(settings));
+    const scope = readScope(req, settings.scopeRules);
     if (typeof scope === 'string') return refuseUpgrade(socket, statusOf(scope), this.#parts.clock);
     // Browsers send cookies with sockets from any site; only pages of our own origin may open one (attack 76, RFC 6455 10.2).
     const { origin } = req.headers;

@@ -14,9 +14,8 @@ import type { Authorization } from './gate/types.ts';
 import type { FormRead } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import type { BodyStart } from './request/body.ts';
-import type { Network } from './request/client.ts';
 import type { ApiClients } from './request/client-credential.ts';
-import { type Scope, ScopeRules } from './request/scope.ts';
+import type { Scope, ScopeRules } from './request/scope.ts';
 import { mayHideAnother, readCookies, type SentCookies } from './session/cookie.ts';
 import type { LiveSession } from './session/live.ts';
 import { type Framing, requestHeaders } from './upstream/request-headers.ts';
@@ -28,7 +27,8 @@ export interface Settings {
   readonly profile: Profile;
   readonly publicUrl: URL;
   readonly gatewayPath: string;
-  readonly trustedProxies: readonly Network[];
+  /** By what a request is read. */
+  readonly scopeRules: ScopeRules;
   /** Whether the policy trusts the network of this address. */
   readonly isTrustedPlace: (client: string) => boolean;
   /** Login attempts per client address (per /64 for IPv6). */
@@ -141,18 +141,6 @@ export function credentialOf(
   }
   return state.state === 'verified' ? { authorization: profile.authorization(lines, state.identity) } : NONE;
 }
-
-/** By what requests are read under these settings; made once for each, as long as they are in use. */
-export function scopeRules(settings: Settings): ScopeRules {
-  let rules = rulesOf.get(settings);
-  if (rules === undefined) {
-    rules = new ScopeRules(settings.publicUrl, settings.trustedProxies, settings.profile.isPublicHost);
-    rulesOf.set(settings, rules);
-  }
-  return rules;
-}
-
-const rulesOf = new WeakMap<Settings, ScopeRules>();
 
 /** Path below the reserved prefix, on our own host; `undefined` for everything that is the application's. */
 export function ownPathOf(scope: Scope, gatewayPath: string): string | undefined {

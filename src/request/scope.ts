@@ -52,13 +52,13 @@ export function readScope(req: IncomingMessage, rules: ScopeRules): Scope | Scop
   // TRACE would read our cookie back to a script; CONNECT asks for another kind of proxy.
   if (method === 'TRACE' || method === 'CONNECT') return 'method-not-allowed';
   if (!hasPlainFraming(req)) return 'bad-request';
-  const host = onlyHost(req);
+  const host = onlyHost(req, rules);
   if (host === undefined) return 'bad-request';
   const rawTarget = originForm(req.url ?? '', host);
   const target = rawTarget === undefined ? undefined : canonicalTarget(rawTarget);
   if (target === undefined || isRefused(target)) return 'bad-request';
 
-  const isOwn = host === rules.host || host === rules.hostAndPort;
+  const isOwn = isOwnHost(host, rules);
   const hostName = isOwn ? rules.hostName : host.replace(/:\d+$/, '');
   const onPublicHost = !isOwn && rules.isPublicHost(hostName);
   if (!isOwn && !onPublicHost) return 'wrong-host';
@@ -85,7 +85,7 @@ function hasPlainFraming(req: IncomingMessage): boolean {
 }
 
 /** Exactly one `Host` (RFC 9112 3.2); Node takes the first of two. */
-function onlyHost(req: IncomingMessage): string | undefined {
+function onlyHost(req: IncomingMessage, rules: ScopeRules): string | undefined {
   let host: string | undefined;
   const raw = req.rawHeaders;
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -94,7 +94,11 @@ function onlyHost(req: IncomingMessage): string | undefined {
     if (host !== undefined) return undefined;
     host = (raw[i + 1] ?? '').toLowerCase();
   }
-  return host !== undefined && HOST.test(host) ? host : undefined;
+  return host !== undefined && (isOwnHost(host, rules) || HOST.test(host)) ? host : undefined;
+}
+
+function isOwnHost(host: string, rules: ScopeRules): boolean {
+  return host === rules.host || host === rules.hostAndPort;
 }
 
 /** Absolute-form is taken apart when it names the very host of `Host` (RFC 9112 3.2.2); the upstream is never chosen by it (attack 68). */

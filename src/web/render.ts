@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import nunjucks from 'nunjucks';
 import type { Assets } from './assets.ts';
+import { quickenStrings } from './quick-strings.ts';
 import type { Views } from './views.ts';
 import type { Site } from './web.ts';
 
@@ -50,6 +51,7 @@ export function createRender(folder: URL, assets: Assets): Render {
     lstripBlocks: true,
   });
   for (const name of NAMES) environment.getTemplate(`${name}.njk`, true);
+  quickenStrings();
   return (name, view, { site, ...frame }) => {
     const asset = (file: string): string => {
       const name = assets.names.get(file);

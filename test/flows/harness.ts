@@ -19,6 +19,7 @@ import type { Profile } from '../../src/profiles/profile.ts';
 import { Source } from '../../src/profiles/source.ts';
 import { isInside, isPlacedIn, parseNetwork } from '../../src/request/client.ts';
 import { type ApiClient, ApiClients } from '../../src/request/client-credential.ts';
+import { ScopeRules } from '../../src/request/scope.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openUpstream, type UpstreamOptions } from '../../src/upstream/http.ts';
@@ -150,7 +151,7 @@ export class Harness {
       profile,
       publicUrl,
       gatewayPath: '/_2fa',
-      trustedProxies,
+      scopeRules: new ScopeRules(publicUrl, trustedProxies, profile.isPublicHost),
       isTrustedPlace,
       demands,
       loginBudgets: [{ max: options.logins ?? 20, perMs: 600_000 }],
@@ -219,7 +220,7 @@ export class Harness {
         new Listener(gateway, {
           limits: { ...LIMITS, ...options.limits },
           http2: true,
-          isExempt: (address) => isInside(address, rules().trustedProxies),
+          isExempt: (address) => isInside(address, trustedProxies),
           clock,
           log,
           ...(options.pair === undefined ? {} : { pair: options.pair }),
