@@ -94,6 +94,14 @@ export interface Country {
 /** All countries that have phone numbers, sorted as the language sorts. @param locale BCP 47; an unknown one reads as English. */
 export function countries(locale: string): readonly Country[] {
   const language = usable(locale);
+  if (listed?.language !== language) listed = { language, countries: listCountries(language) };
+  return listed.countries;
+}
+
+/** The last list: to make one takes a millisecond, as long as the page that it stands on. */
+let listed: { readonly language: string; readonly countries: readonly Country[] } | undefined;
+
+function listCountries(language: string): readonly Country[] {
   const names = new Intl.DisplayNames([language, 'en'], { type: 'region', fallback: 'code' });
   const order = new Intl.Collator([language, 'en']);
   return getCountries()

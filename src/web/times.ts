@@ -9,22 +9,25 @@ export interface ShownTime {
 
 const LOCALE = 'en-GB';
 const CLOCK: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+const EXACT: Intl.DateTimeFormatOptions = { ...CLOCK, second: '2-digit' };
 const DAY: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'long', year: 'numeric' };
+const MOMENT: Intl.DateTimeFormatOptions = { ...CLOCK, ...DAY };
+const EXACT_MOMENT: Intl.DateTimeFormatOptions = { ...EXACT, ...DAY };
 
 /** The time of day, with seconds when it is less than two minutes away and with the date when it is another day. */
 export function timeOf(at: Instant, now: Instant): ShownTime {
   const near = Math.abs(at - now) < 120_000;
-  const options = { ...CLOCK, ...(near ? { second: '2-digit' as const } : {}), ...(sameDay(at, now) ? {} : DAY) };
-  return { text: new Intl.DateTimeFormat(LOCALE, options).format(at), iso: new Date(at).toISOString() };
+  const options = sameDay(at, now) ? (near ? EXACT : CLOCK) : near ? EXACT_MOMENT : MOMENT;
+  return { text: written(options, at), iso: new Date(at).toISOString() };
 }
 
 export function dayOf(at: Instant): ShownTime {
-  return { text: new Intl.DateTimeFormat(LOCALE, DAY).format(at), iso: new Date(at).toISOString() };
+  return { text: written(DAY, at), iso: new Date(at).toISOString() };
 }
 
 /** Day and time: for what is read later, elsewhere. */
 export function momentText(at: Instant): string {
-  return new Intl.DateTimeFormat(LOCALE, { ...CLOCK, ...DAY }).format(at);
+  return written(MOMENT, at);
 }
 
 /** Whole seconds until then, at least 0. */
@@ -47,6 +50,14 @@ export function timeLeftText(seconds: number): string {
 }
 
 function sameDay(one: Instant, other: Instant): boolean {
-  const day = new Intl.DateTimeFormat(LOCALE, DAY);
-  return day.format(one) === day.format(other);
+  return written(DAY, one) === written(DAY, other);
+}
+
+/** A format takes longer to make than a whole page, so each is made once. */
+const formats = new Map<Intl.DateTimeFormatOptions, Intl.DateTimeFormat>();
+
+function written(options: Intl.DateTimeFormatOptions, at: Instant): string {
+  const format = formats.get(options) ?? new Intl.DateTimeFormat(LOCALE, options);
+  formats.set(options, format);
+  return format.format(at);
 }
