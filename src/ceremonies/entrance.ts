@@ -3,7 +3,7 @@
  * anybody who can reach the page. So the address is counted, not the account: nobody locks an owner out (attack 48). A name
  * that is known here and one that is not go the same way and get the same words. In any other mode nobody gets in by it.
  */
-import type { Judge } from '../factors/factor.ts';
+import type { Factor, Judge } from '../factors/factor.ts';
 import type { Budget } from '../gate/attempts.ts';
 import type { Enrolment, Identity, Json, LoginId, PendingLogin } from '../gate/types.ts';
 import { clientBucket } from '../request/client.ts';
@@ -35,8 +35,8 @@ interface Answered {
 }
 
 const DAY_MS = 86_400_000;
-/** Begins what stands for the enrolment that a name does not have. */
-const NOBODY = 'nobody';
+/** Begins what stands for an account that nobody can have: names hold no such character. */
+const NOBODY = 'nobody\0';
 
 export class FactorEntrance implements Entrance {
   readonly #parts: CeremonyParts;
@@ -70,7 +70,8 @@ export class FactorEntrance implements Entrance {
     const counted = await this.#count(session, who);
     if ('code' in counted) return counted;
     const { chosen } = await this.#choose(counted.identity, key);
-    const shown = await openQuestion(this.#parts, this.#matter(who, chosen, questionOf(session)));
+    const matter = amongMany(key, counted.identity, this.#matter(who, chosen, questionOf(session)));
+    const shown = await openQuestion(this.#parts, matter);
     return shown === undefined ? refusal('provider-unavailable') : { ok: true, shown };
   }
 
@@ -162,11 +163,13 @@ export class FactorEntrance implements Entrance {
   ): Promise<Proved | Refusal> {
     const { clock, counters, limits, log } = this.#parts;
     const login = this.#login(who, identity);
-    const { chosen, isDecoy } = await this.#choose(identity, kind);
+    const isLocked = (await counters.lockOf(identity, clock.now(), limits().guesses)).lock === 'locked';
+    // Judged all the same, so that the time tells nothing, but as nobody's: a code is not used up on a locked door.
+    const isSpent = kind.answer !== 'assertion';
+    const { chosen, isDecoy } = isLocked && isSpent ? this.#nobody(identity, kind) : await this.#choose(identity, kind);
     const question = kind.answer === 'assertion' ? questionOf(session) : login.id;
     const verification = await verifyAnswer(this.#parts, this.#matter(who, chosen, question), answer);
-    const lock = await counters.lockOf(identity, clock.now(), limits().guesses);
-    if (isDecoy || !verification.ok || lock.lock === 'locked') {
+    if (isDecoy || isLocked || !verification.ok) {
       log.warn('authn_login_fail', { identity, factor: kind.id });
       if (kind.answer !== 'assertion') return refusal('entrance-refused');
       const isLate = !verification.ok && verification.reason === 'expired';
@@ -214,11 +217,15 @@ export class FactorEntrance implements Entrance {
   async #choose(identity: Identity, kind: Judge): Promise<{ readonly chosen: Chosen; readonly isDecoy: boolean }> {
     const ways = await waysOf(this.#parts, { identity });
     const way = ways.find(({ factor }) => factor.id === kind.id);
-    if (way !== undefined) return { chosen: way, isDecoy: false };
+    return way === undefined ? this.#nobody(identity, kind) : { chosen: way, isDecoy: false };
+  }
+
+  #nobody(identity: Identity, kind: Judge): { readonly chosen: Chosen; readonly isDecoy: boolean } {
     const data = this.#parts.factor(kind.id)?.decoy?.(identity) ?? [];
     // Of its own for each name: a question that is open for one must not come back for another, which no real one does.
-    const enrolment: Enrolment = { id: `${NOBODY}:${identity}`, factor: kind.id, data, createdAt: 0 };
-    return { chosen: { factor: kind, enrolment, others: [], user: emptyUser(identity) }, isDecoy: true };
+    const nobody = `${NOBODY}${identity}` as Identity;
+    const enrolment: Enrolment = { id: nobody, factor: kind.id, data, createdAt: 0 };
+    return { chosen: { factor: kind, enrolment, others: [], user: emptyUser(nobody) }, isDecoy: true };
   }
 
   #matter({ from }: Arriving, chosen: Chosen, question: string): Matter {
@@ -226,6 +233,15 @@ export class FactorEntrance implements Entrance {
     const person = personOf(this.#parts, user.identity, user);
     return { enrolment, factor, others, person, purpose: 'login', question, from };
   }
+}
+
+/** How many keys there are, and which, is told to nobody: an answer is judged by those of the account alone. */
+function amongMany(factor: Factor, identity: Identity, matter: Matter): Matter {
+  const { enrolment, others } = matter;
+  const own = [enrolment, ...others].map(({ data }) => data);
+  const [first, ...rest] = factor.crowd?.(identity, own) ?? own;
+  if (first === undefined) return matter;
+  return { ...matter, enrolment: { ...enrolment, data: first }, others: rest.map((data) => ({ ...enrolment, data })) };
 }
 
 /** A key answers what was asked of this very session, which has no login yet that could be named. */

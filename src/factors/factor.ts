@@ -85,6 +85,11 @@ export interface Factor extends Judge {
    * judged like a real one. Whoever asks for it takes no answer to it for a proof.
    */
   decoy?(identity: Identity): Json;
+  /**
+   * What a question to a stranger names, given what the account has, or its decoy: as much for every name, in no order that
+   * tells anything. Only where questions name what an account has.
+   */
+  crowd?(identity: Identity, own: readonly Json[]): readonly Json[];
   /** Tells the provider that the enrolment ended. Best effort: ours is gone whatever it answers. */
   remove(enrolment: Enrolment): Promise<void>;
   /** Whether the provider takes our key and our account, for the admin page; absent when local. Names no person. */

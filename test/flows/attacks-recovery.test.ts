@@ -49,6 +49,27 @@ it('thirty parallel posts of one code from thirty logins: one gets in, and the c
   expect(h.logged.join('')).not.toContain(codes[0]);
 });
 
+it('is not used up while the account is paused or locked, and works after that', async () => {
+  const code = codes[0] ?? '';
+  const browser = h.browser();
+  await h.logIn(browser, ALICE);
+  const prompt = await browser.get('/_2fa/challenge?way=recovery');
+  const lock = (count: number) =>
+    h.store.counters.update(`guess:${ALICE.email}`, () => ({
+      write: count === 0 ? null : { count, lastAt: h.clock.now(), expiresAt: h.clock.now() + 86_400_000 },
+      result: undefined,
+    }));
+  await lock(6);
+  expect((await browser.submit(prompt, { code })).status).toBe(429);
+  await lock(50);
+  const locked = await browser.submit(prompt, { code: code.toLowerCase() }); // another text: no repeated click
+  expect([locked.status, locked.html]).toEqual([403, expect.stringContaining('Your account is locked')]);
+  expect(await left()).toBe(4);
+  await lock(0);
+  expect((await browser.submit(prompt, { code: ` ${code}` })).url.pathname).toBe('/_2fa/account');
+  expect(await left()).toBe(3);
+});
+
 it('whoever logs in with one is shown the account first, and has a fresh proof to replace what was lost', async () => {
   const browser = h.browser();
   await h.logIn(browser, ALICE);

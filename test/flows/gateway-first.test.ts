@@ -2,8 +2,11 @@
  * An application whose login the gateway cannot see: a factor on the gateway's own page comes before anything of it answers, and
  * its own login then runs inside. Strangers type names here, so nothing may tell them which exist, and nobody may be locked out.
  */
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeTicket } from '../../src/ceremonies/tickets.ts';
+import { createBypass } from '../../src/factors/bypass/bypass.ts';
+import { createRecovery } from '../../src/factors/recovery/recovery.ts';
 import type { Identity } from '../../src/gate/types.ts';
 import { sessionKey } from '../../src/session/cookie.ts';
 import { SoftKey } from '../fakes/authenticator.ts';
@@ -324,6 +327,96 @@ describe('the first method', () => {
   });
 });
 
+describe('what stands in for a lost method', () => {
+  const LIFE = 900_000;
+  /** A code on paper, with the account as it is then. */
+  let paper: string;
+
+  beforeEach(async () => {
+    await h.close();
+    await start({ factors: { recovery: { codes: 1 }, bypass: { life: LIFE } } });
+    await h.enrolTotp(ALICE.email);
+    const made = await createRecovery({ codes: 1 }, { randomBytes, mac }).make(ALICE.email as Identity);
+    paper = made.shown[0] ?? '';
+    await h.store.users.update(ALICE.email, (user) => ({
+      ...(user === undefined ? {} : { write: { ...user, recovery: { codes: made.kept, madeAt: h.clock.now() } } }),
+      result: undefined,
+    }));
+  });
+
+  const mac = (label: string, text: string) => h.store.mac(label, text);
+  /** As the administrator's page makes one. */
+  const bypassCode = (name = ALICE.email): string =>
+    createBypass({ life: LIFE }, { mac }).make(name as Identity, h.clock.now()).code;
+  const lock = (count: number) =>
+    h.store.counters.update(`guess:${ALICE.email}`, () => ({
+      write: count === 0 ? null : { count, lastAt: h.clock.now(), expiresAt: h.clock.now() + 86_400_000 },
+      result: undefined,
+    }));
+  const isIn = ({ url }: Page) => !url.pathname.endsWith(ENTRANCE);
+
+  it('a code of an administrator lets in its owner, once, who reads of it', async () => {
+    const code = bypassCode();
+    expect(isIn(await type(from('192.0.2.1'), BOB.email, code))).toBe(false);
+    const browser = from('192.0.2.2');
+    const account = await type(browser, ALICE.email, code.toLowerCase().replaceAll('-', ' '));
+    expect(account.url.pathname).toBe('/_2fa/account');
+    expect(account.html).toContain('You used a code from an administrator. It works no more.');
+    expect(h.logged.join('')).not.toContain(code);
+    expect(isIn(await type(from('192.0.2.3'), ALICE.email, code))).toBe(false);
+    expect(await h.assembled.sessions.of(ALICE.email as Identity)).toHaveLength(1);
+  });
+
+  it('of many posts of one at the same time, one gets in (attack 42)', async () => {
+    const code = bypassCode();
+    const browsers = Array.from({ length: 15 }, (_, n) => from(`198.51.100.${n}`));
+    const pages = await Promise.all(browsers.map((browser) => type(browser, ALICE.email, code)));
+    expect(pages.filter(isIn)).toHaveLength(1);
+  });
+
+  it('not one for nobody, one that is too old, or one for an account without a method; in the same words', async () => {
+    const old = bypassCode();
+    h.clock.advance(LIFE);
+    const wrong = await type(from('192.0.2.1'), ALICE.email, bypassCode(BOB.email));
+    const pages = [
+      await type(from('192.0.2.2'), ALICE.email, old),
+      await type(from('192.0.2.3'), BOB.email, bypassCode(BOB.email)),
+      await type(from('192.0.2.4'), 'nobody@example.com', bypassCode('nobody@example.com')),
+      wrong,
+    ];
+    for (const page of pages) expect([page.status, words(page)]).toEqual([422, words(wrong)]);
+  });
+
+  it('wrong ones are counted for the address, whatever the name, and a right one is refused there then (attack 48)', async () => {
+    const thief = from('198.51.100.9');
+    const code = bypassCode();
+    for (let n = 0; n < 20; n += 1) expect((await type(thief, `name${n}`, code)).status).toBe(422);
+    expect((await type(thief, ALICE.email, code)).status).toBe(429);
+    expect(isIn(await type(from('203.0.113.5'), ALICE.email, code))).toBe(true);
+  });
+
+  it('is not there where it is switched off', async () => {
+    await h.close();
+    await start();
+    await h.enrolTotp(ALICE.email);
+    expect((await type(h.browser(), ALICE.email, bypassCode())).status).toBe(422);
+    expect(await h.assembled.sessions.of(ALICE.email as Identity)).toEqual([]);
+  });
+
+  it.each([
+    ['a code on paper', () => paper],
+    ['one of an administrator', () => bypassCode()],
+  ])('%s is not used up while the account is locked', async (_what, codeOf) => {
+    const code = codeOf();
+    await lock(50);
+    const refused = await type(from('192.0.2.1'), ALICE.email, code);
+    expect(words(refused)).toBe(words(await type(from('192.0.2.77'), 'nobody@example.com', code)));
+    await lock(0);
+    expect(isIn(await type(from('192.0.2.2'), ALICE.email, code))).toBe(true);
+    expect(isIn(await type(from('192.0.2.3'), ALICE.email, code)), 'once all the same').toBe(false);
+  });
+});
+
 it('where the application’s login comes first there is no such way in, whatever is posted', async () => {
   await h.close();
   await start({ profile: {} });
@@ -396,7 +489,6 @@ describe('a name and a key', () => {
     ];
     const [own, decoy, same] = [known, unknown, again].map(questionIn);
     expect(Object.keys(decoy ?? {})).toEqual(Object.keys(own ?? {}));
-    expect(decoy?.allowCredentials).toHaveLength(1);
     expect(decoy?.allowCredentials).toEqual(same?.allowCredentials);
     expect(decoy?.challenge).not.toBe(same?.challenge);
     const strip = (page: Page, name: string) =>
@@ -414,6 +506,61 @@ describe('a name and a key', () => {
     );
     expect(answers.map(({ status }) => status)).toEqual([422, 422]);
     expect(words(answers[1] as Page)).toBe(words(answers[0] as Page));
+  });
+
+  it('are never counted by a stranger: many ids of every name, with and without keys, and the same ones each time (attack 49)', async () => {
+    const user = await h.store.users.get(ALICE.email);
+    const [one] = user?.enrolments ?? [];
+    if (user === undefined || one === undefined) throw new Error('no key');
+    const keyOf = (id: Buffer, transports: readonly string[]) => ({
+      ...one,
+      id: `k-${id.length}-${id[0]}`,
+      data: { ...(one.data as object), credentialId: id.toString('base64url'), transports },
+    });
+    const sticks = [keyOf(Buffer.alloc(64, 1), ['usb', 'nfc']), keyOf(Buffer.alloc(16, 2), ['usb'])];
+    const seen = async (name: string) => questionIn(await ask(h.browser(), name));
+    const shape = ({ allowCredentials, challenge, ...rest }: ReturnType<typeof questionIn>) => ({
+      ...rest,
+      keys: allowCredentials.map(({ id, ...more }) => ({ ...more, bytes: Buffer.from(id, 'base64url').length })),
+      challenge: challenge.length,
+    });
+    const sorted = (ids: readonly { readonly id: string }[]) => ids.map(({ id }) => id).toSorted();
+    const lengths = (asked: ReturnType<typeof questionIn>) =>
+      shape(asked)
+        .keys.map((key) => JSON.stringify(key))
+        .toSorted();
+    const [nobody, single] = [await seen(BOB.email), await seen(ALICE.email)];
+    await h.store.users.update(ALICE.email, () => ({
+      write: { ...user, enrolments: [...user.enrolments, ...sticks] },
+      result: undefined,
+    }));
+    const several = await seen(ALICE.email);
+    for (const asked of [single, several]) {
+      expect(lengths(asked)).toEqual(lengths(nobody));
+      expect({ ...shape(asked), keys: [] }).toEqual({ ...shape(nobody), keys: [] });
+    }
+    for (const { allowCredentials } of [nobody, single, several]) {
+      expect(allowCredentials).toHaveLength(10);
+      expect(new Set(sorted(allowCredentials))).toHaveLength(10);
+      expect(
+        allowCredentials.map(({ id }) => id),
+        'in an order of their own',
+      ).toEqual(sorted(allowCredentials));
+      for (const { transports } of allowCredentials) expect(transports).toBeUndefined();
+    }
+    const ids = sorted(several.allowCredentials);
+    const own = [key.credentialId, Buffer.alloc(64, 1), Buffer.alloc(16, 2)].map((id) => id.toString('base64url'));
+    for (const id of own) expect(ids, 'their owner finds them').toContain(id);
+    expect(sorted((await seen(ALICE.email)).allowCredentials)).toEqual(ids);
+
+    // Whoever answers for one of the others is nobody.
+    const browser = h.browser();
+    const page = await ask(browser);
+    const other = Buffer.from(ids.find((id) => !own.includes(id)) ?? '', 'base64url');
+    const forged = key.get(questionIn(page), { credentialId: other });
+    expect((await browser.submit(page, { response: forged })).status).toBe(422);
+    const again = await ask(browser);
+    expect((await browser.submit(again, { response: key.get(questionIn(again)) })).url.pathname).not.toContain('_2fa');
   });
 
   it('are asked for anew for each name, so that one session that tries many learns of none', async () => {

@@ -22,8 +22,8 @@ export interface PasskeyNeeds {
 
 /** At least 16 (WebAuthn 13.4.3). */
 const CHALLENGE_BYTES = 32;
-/** What the passkeys of most phones say. */
-const DECOY_TRANSPORTS = ['internal', 'hybrid'];
+/** Lengths of the ids that most authenticators give, in bytes: for each of the keys that a person can have. */
+const DECOY_BYTES = [16, 20, 32, 48, 64, 16, 20, 32, 48, 64];
 /** How long a person may take, in ms; the challenge lives as long. */
 const TIMEOUT_MS = 300_000;
 
@@ -93,21 +93,29 @@ export function createPasskey(options: PasskeyOptions, { randomBytes, mac, site 
       return { sent: false, reason: 'channel-off' };
     },
 
-    decoy(identity: string): Json {
-      const credentialId = mac('passkey-decoy', identity).toString('base64url');
-      const user = handleOf(identity);
-      const credential: Credential = {
-        credentialId,
-        publicKey: '',
-        transports: DECOY_TRANSPORTS,
-        user,
-        isSynced: true,
-      };
-      return { ...credential };
+    decoy: (identity) => ({ ...decoyOf(identity, 0) }),
+
+    /** Without the ways to a key, which would tell a stick from a phone. */
+    crowd(identity, own) {
+      const real = own.flatMap((data) => credentialOf(data) ?? []);
+      const spare = DECOY_BYTES.map((_length, at) => decoyOf(identity, at));
+      for (const { credentialId } of real) {
+        const alike = spare.findIndex((one) => one.credentialId.length === credentialId.length);
+        spare.splice(alike < 0 ? spare.length - 1 : alike, 1);
+      }
+      const all = [...real, ...spare].map((one) => ({ ...one, transports: [] }));
+      return all.toSorted((a, b) => (a.credentialId < b.credentialId ? -1 : 1));
     },
 
     async remove(): Promise<void> {},
   };
+
+  /** A key that nobody has; the same each time. */
+  function decoyOf(identity: string, at: number): Credential {
+    const bytes = [0, 1].map((half) => mac('passkey-decoy', JSON.stringify([identity, at, half])));
+    const credentialId = Buffer.concat(bytes).subarray(0, DECOY_BYTES[at]).toString('base64url');
+    return { credentialId, publicKey: '', transports: [], user: handleOf(identity), isSynced: true };
+  }
 
   /** PublicKeyCredentialCreationOptionsJSON (WebAuthn 5.1.8), without the challenge. */
   function creation(user: string, name: string, existing: readonly Credential[]) {
