@@ -4,6 +4,7 @@ import type { CeremonyLimits, CeremonyParts } from './ceremonies/accounts.ts';
 import { Administrator } from './ceremonies/administrator.ts';
 import { Audit } from './ceremonies/audit.ts';
 import { Browsers } from './ceremonies/browsers.ts';
+import { CalledBack } from './ceremonies/called-back.ts';
 import { Counters } from './ceremonies/counters.ts';
 import { noteEmail } from './ceremonies/email-address.ts';
 import { FactorEnroller } from './ceremonies/enroller.ts';
@@ -181,6 +182,7 @@ export function assemble(ingredients: Ingredients): Assembled {
     users: store.users,
     kept,
     web,
+    callbacks: new CalledBack(parts),
     exchange: {
       upstream,
       sessions,

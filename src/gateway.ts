@@ -7,6 +7,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { CalledByProviders } from './called.ts';
+import type { Callbacks } from './ceremonies/ceremonies.ts';
 import type { Counters } from './ceremonies/counters.ts';
 import type { Clock } from './clock.ts';
 import { mayCarryCredentials } from './gate/credentials.ts';
@@ -62,6 +64,7 @@ export interface GatewayParts {
   readonly users: Collection<UserRecord>;
   readonly kept: KeptForms;
   readonly web: Web;
+  readonly callbacks: Callbacks;
   readonly exchange: ExchangeParts;
   readonly pass: Omit<PassParts, 'cookieName' | 'upstreamHost' | 'answers'>;
   readonly clock: Clock;
@@ -80,6 +83,7 @@ export class Gateway {
   readonly #logins: Logins;
   readonly #stepUps: StepUps;
   readonly #upgrades: Upgrades;
+  readonly #called: CalledByProviders;
 
   constructor(parts: GatewayParts) {
     const { cookieName, upstreamHost } = parts;
@@ -90,6 +94,7 @@ export class Gateway {
     this.#logins = new Logins({ ...parts, upstreamOrigin, replies: this.#replies });
     this.#stepUps = new StepUps({ ...parts, replies: this.#replies });
     this.#upgrades = new Upgrades({ ...parts, rechecks });
+    this.#called = new CalledByProviders(parts);
   }
 
   /** The `request` (and `checkContinue`) listener. A promise is made only where something has to be waited for. */
@@ -115,9 +120,12 @@ export class Gateway {
     const settings = this.#parts.settings();
     const scope = readScope(req, settings.scopeRules);
     if (typeof scope === 'string') return this.#replies.refuse(req, res, scope, false);
+    const ownPath = ownPathOf(scope, settings.gatewayPath);
+    // A provider is nobody in a browser: whatever cookie comes along is not even read.
+    const factor = ownPath === undefined ? undefined : this.#called.factorAt(ownPath);
+    if (factor !== undefined) return this.#called.answer({ req, res, scope, settings, factor });
     const cookies = cookiesOf(req, scope, settings.profile, this.#parts.cookieName);
     if (cookies.duplicated) this.#parts.log.warn('session_cookie_duplicated', { client: scope.client });
-    const ownPath = ownPathOf(scope, settings.gatewayPath);
     // Our own pages are for people.
     const shown = settings.apiClients.read(ownPath === undefined ? req.headers[CLIENT_HEADER] : undefined);
     const apiClient = shown.is === 'client' ? shown.name : undefined;

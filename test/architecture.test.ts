@@ -148,7 +148,9 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'upstream/location.ts',
     'web/web.ts',
   ],
-  'gateway.ts': REQUEST_PATH,
+  'gateway.ts': [...REQUEST_PATH, 'called.ts', 'ceremonies/ceremonies.ts'],
+  // Bodies of providers are read as strictly as logins are.
+  'called.ts': [...REQUEST_PATH, 'ceremonies/ceremonies.ts', 'factors/factor.ts', 'profiles/json.ts'],
   'way.ts': REQUEST_PATH,
   'replies.ts': REQUEST_PATH,
   'logins.ts': REQUEST_PATH,

@@ -2,7 +2,7 @@
  * What a person (or an administrator) can do, as the pages see it. Implemented beside this file; a page never touches a
  * factor, a counter or the store by itself. Whose account it is comes from the session, never from a request (I4).
  */
-import type { AnswerKind, Channel, Disclosure, Instructions } from '../factors/factor.ts';
+import type { AnswerKind, Callback, Channel, Disclosure, Instructions } from '../factors/factor.ts';
 import type { ClientFacts, FactorId, Identity, Instant, Json, PolicyLevel, ReturnPath } from '../gate/types.ts';
 import type { BrowserCookie } from '../session/browser-cookie.ts';
 import type { LiveSession } from '../session/live.ts';
@@ -383,6 +383,22 @@ export interface Entrance {
     who: Arriving,
     ticket: string,
   ): Promise<{ readonly ok: true; readonly issued: Issued } | Refusal>;
+}
+
+/**
+ * `later`: nothing has changed, and the same call may be made again. A call about a request that nobody knows is heard like any
+ * other.
+ */
+export type Hearing =
+  | { readonly is: 'heard' | 'later' }
+  | { readonly is: 'refused'; readonly reason: 'malformed' | 'signature' | 'old' | 'early' | 'replayed' };
+
+/** Calls of providers to us. They are hints: what they lead to is that the provider is asked. */
+export interface Callbacks {
+  /** Whether the provider of this factor may call. */
+  isOpen(factor: string): boolean;
+  /** @throws StoreError */
+  hear(factor: string, callback: Callback): Promise<Hearing>;
 }
 
 export interface Ceremonies {

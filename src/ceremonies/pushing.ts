@@ -2,10 +2,10 @@
  * Requests in an app, which somebody with a stolen password would send until a tired person taps "approve": one at a time on
  * a phone, few in a row, none for an hour after a denial (OWASP ASVS 6.6.4). Looking how one stands lets nobody in.
  */
-import type { Look, Sending } from '../factors/factor.ts';
+import type { Factor, Look, Sending } from '../factors/factor.ts';
 import type { Budget } from '../gate/attempts.ts';
-import type { ClientFacts, Instant } from '../gate/types.ts';
-import { type CeremonyParts, troubleCode } from './accounts.ts';
+import type { ClientFacts, Instant, Json } from '../gate/types.ts';
+import { type CeremonyParts, personOf, troubleCode } from './accounts.ts';
 import type { Sent } from './ceremonies.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import type { OpenQuestion } from './questions.ts';
@@ -62,9 +62,15 @@ export async function sendPush(parts: CeremonyParts, matter: Matter): Promise<Se
   const sending = (await asking(parts, factor, () => factor.send(asked, 'push', false))) ?? SILENT;
   noteHealth(parts, factor, sending);
   if (sending.sent && sending.open !== undefined) {
-    const { lifeMs, ...asking } = sending.open;
+    const { lifeMs, calledBy, ...asking } = sending.open;
     await questions.put(question, enrolment.id, asking, now + lifeMs);
     await questions.put(LAST, enrolment.id, { state: asking.state }, now + DAY_MS);
+    if (calledBy !== undefined) {
+      const { state } = asking;
+      const { from } = matter;
+      const named = { identity, question, enrolment: enrolment.id, state, ...(from === undefined ? {} : { from }) };
+      await questions.name(`${factor.id}:${calledBy}`, named, now + DAY_MS);
+    }
     log.info('authn_push_sent', { identity, factor: factor.id });
     return { ok: true, channel: 'push', nextAt: now + ALONE_MS };
   }
@@ -91,16 +97,53 @@ export async function standingOf(parts: CeremonyParts, matter: Matter): Promise<
   if (open === undefined) return { look: { is: 'expired' } };
   if (open.seen === 'approved' || open.seen === 'denied') return { look: { is: open.seen }, open };
   if (!(await questions.turn(question, enrolment.id, now, LOOK_EVERY_MS))) return { look: { is: 'waiting' }, open };
+  return { look: await learn(parts, matter, open), open };
+}
+
+/**
+ * A provider says that a request was answered. What it says is not believed: it is asked how the request stands, once, as any
+ * page that waits would ask. Whoever asked for it collects the answer; a denial counts although nobody may wait any more.
+ * @param name what the provider called it by
+ * @returns `unknown` when the provider gave no answer; then nothing has changed
+ */
+export async function hearOf(parts: CeremonyParts, factor: Factor, name: string): Promise<'heard' | 'unknown'> {
+  const { clock, questions, store } = parts;
+  const now = clock.now();
+  const named = await questions.named(`${factor.id}:${name}`, now);
+  if (named === undefined) return 'heard';
+  const { identity, question, from } = named;
+  const user = await store.users.get(identity);
+  const enrolment = user?.enrolments.find(({ id, factor: kind }) => id === named.enrolment && kind === factor.id);
+  if (enrolment === undefined) return 'heard';
+  // Its login may have asked once more since, or be over; then it is still the last request of that phone, or nothing.
+  const open = [await questions.get(question, enrolment.id, now), await questions.get(LAST, enrolment.id, now)].find(
+    (one) => one !== undefined && isSame(one.state, named.state),
+  );
+  if (open === undefined || open.seen === 'approved' || open.seen === 'denied') return 'heard';
+  const person = personOf(parts, identity, user);
+  const asker = from === undefined ? {} : { from };
+  const matter: Matter = { factor, enrolment, others: [], person, purpose: 'login', question, ...asker };
+  return (await learn(parts, matter, open)).is === 'unknown' ? 'unknown' : 'heard';
+}
+
+/** Asks how a request stands. */
+async function learn(parts: CeremonyParts, matter: Matter, open: OpenQuestion): Promise<Look> {
+  const { clock, questions } = parts;
+  const { enrolment, question } = matter;
+  const now = clock.now();
   const look = await lookAt(parts, matter, open);
   if (look.is === 'approved' || look.is === 'denied') {
     await questions.note(question, enrolment.id, { id: open.id, seen: look.is, expiresAt: now + COLLECT_MS });
   }
   if (look.is === 'denied') {
     const last = await questions.get(LAST, enrolment.id, now);
-    if (last !== undefined && JSON.stringify(last.state) === JSON.stringify(open.state))
-      await deny(parts, matter, last, matter.from);
+    if (last !== undefined && isSame(last.state, open.state)) await deny(parts, matter, last, matter.from);
   }
-  return { look, open };
+  return look;
+}
+
+function isSame(one: Json, other: Json): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** A person has answered with "approve": the phone is free, and the count begins anew. */

@@ -2,7 +2,7 @@
  * Questions that wait for their answer: a code that was sent, a challenge for a key, a request in an app. They lie in the
  * store, because factors are built anew at each reload and the answer may reach another gateway. Nothing here judges.
  */
-import type { Instant, Json } from '../gate/types.ts';
+import type { ClientFacts, Identity, Instant, Json } from '../gate/types.ts';
 import type { Collection, CounterRecord } from '../store/store.ts';
 
 /** What an answer will be judged by. `shown` is what the page gets of it. */
@@ -17,6 +17,16 @@ export interface OpenQuestion extends Asking {
   readonly expiresAt: Instant;
   /** What the answer was, when somebody looked. */
   readonly seen?: string;
+}
+
+/** Whose question has a name, and what its state was. */
+export interface NamedQuestion {
+  readonly identity: Identity;
+  readonly question: string;
+  readonly enrolment: string;
+  readonly state: Json;
+  /** The browser that asked. */
+  readonly from?: ClientFacts;
 }
 
 export class Questions {
@@ -68,6 +78,20 @@ export class Questions {
     return this.#store.update(keyOf(question, enrolment), () => ({ write: null, result: undefined }));
   }
 
+  /** Keeps whose question a provider means by a name; see {@link SentQuestion.calledBy}. */
+  name(name: string, named: NamedQuestion, expiresAt: Instant): Promise<void> {
+    const { from, ...whose } = named;
+    return this.#store.update(`named:${name}`, () => ({
+      write: { ...whose, ...(from === undefined ? {} : { from: { ...from } }), expiresAt },
+      result: undefined,
+    }));
+  }
+
+  async named(name: string, now: Instant): Promise<NamedQuestion | undefined> {
+    const record = await this.#store.get(`named:${name}`);
+    return record === undefined || record.expiresAt <= now ? undefined : asNamed(record);
+  }
+
   /** Whose turn it is to look how a request stands. @returns true once in `everyMs`, over all tabs and gateways. */
   turn(question: string, enrolment: string, now: Instant, everyMs: number): Promise<boolean> {
     return this.#store.update<boolean>(keyOf(question, enrolment), (current) => {
@@ -93,4 +117,12 @@ function asQuestion(record: CounterRecord): OpenQuestion | undefined {
     ...(shown === undefined ? {} : { shown }),
     ...(typeof seen === 'string' ? { seen } : {}),
   };
+}
+
+function asNamed({ identity, question, enrolment, state, from }: CounterRecord): NamedQuestion | undefined {
+  if (typeof identity !== 'string' || typeof question !== 'string' || typeof enrolment !== 'string') return undefined;
+  if (state === undefined) return undefined;
+  const { address, agent }: { readonly [key: string]: unknown } = typeof from === 'object' ? { ...from } : {};
+  const client = typeof address === 'string' && typeof agent === 'string' ? { from: { address, agent } } : {};
+  return { identity: identity as Identity, question, enrolment, state, ...client };
 }

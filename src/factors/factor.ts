@@ -92,6 +92,8 @@ export interface Factor extends Judge {
   crowd?(identity: Identity, own: readonly Json[]): readonly Json[];
   /** Tells the provider that the enrolment ended. Best effort: ours is gone whatever it answers. */
   remove(enrolment: Enrolment): Promise<void>;
+  /** Reads a call of the provider to us; only where it may call. What it is about is a hint: nobody is let in by it. */
+  called?(callback: Callback): Called;
   /** Whether the provider takes our key and our account, for the admin page; absent when local. Names no person. */
   checkKey?(): Promise<KeyCheck>;
   /** Ends connections; calls under way are waited for, within their time limit. */
@@ -129,6 +131,25 @@ export type Opened =
 export type Look =
   | { readonly is: 'waiting' | 'approved' | 'denied' | 'expired' }
   | { readonly is: 'unknown'; readonly reason: ProviderTrouble };
+
+/** A call of a provider to us, as it came. */
+export type Callback = {
+  /** Our address as the provider was told it, without a query: from the configuration, never from a request. */
+  readonly url: string;
+  /** All values of a header, by its name in lower case. */
+  readonly header: (name: string) => readonly string[];
+} & (
+  | { readonly method: 'GET' /** As it stands in the address. */; readonly query: string }
+  | { readonly method: 'POST'; readonly json: Json }
+);
+
+export type Called =
+  /**
+   * Signed with our key. `about`: the `calledBy` of a question, perhaps of none that anybody knows; absent when it is about
+   * no question at all. `signature`: no two calls have the same.
+   */
+  | { readonly ok: true; readonly about?: string; readonly signedAt: Instant; readonly signature: string }
+  | { readonly ok: false; readonly reason: 'malformed' | 'signature' };
 
 /** Sends a mail of ours. Never throws; `sent` only after the other side took it. */
 export interface Mailer {
@@ -206,4 +227,6 @@ export interface SentQuestion {
   readonly state: Json;
   readonly shown?: Json;
   readonly lifeMs: number;
+  /** What the provider will call it by when it calls us; absent when it will not. */
+  readonly calledBy?: string;
 }

@@ -38,6 +38,8 @@ export interface HarnessOptions {
   readonly policy?: (identity: Identity, from?: ClientFacts) => Partial<PolicyFor>;
   /** Factors beside TOTP and Authy, or other options for these. */
   readonly factors?: FactorsOptions;
+  /** Whether Authy calls back when a request was answered. */
+  readonly pushCallback?: boolean;
   /** What the administrator's list says. */
   readonly known?: Readonly<Record<string, KnownPerson>>;
   readonly mailer?: Mailer;
@@ -130,6 +132,7 @@ export class Harness {
           timeoutMs: 1000,
           emailDomain: 'example.com',
           push: true,
+          pushCallback: options.pushCallback ?? false,
         },
         ...options.factors,
       },

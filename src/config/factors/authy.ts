@@ -46,6 +46,12 @@ const keys = z.strictObject({
     .describe(
       'Lets people have a request sent to their Authy app, to approve or deny. Off by default: a request shows a word that the page shows too, but nothing makes anybody compare them.',
     ),
+  pushCallback: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Authy may call the gateway when somebody answered a request, at `<publicUrl><gatewayPath>/callbacks/authy`, so that a denial is heard although nobody waits. Needs `push`.',
+    ),
   timeoutMs: z
     .int()
     .min(500)
@@ -60,7 +66,8 @@ export const authy = block({
   secrets: (parsed) => ({ apiKey: parsed?.apiKey }),
   check(parsed, { secret }) {
     const key = secret('apiKey')?.reveal();
-    return key === undefined ? [] : checkKey(key, parsed?.insecureSharedKey === true);
+    if (parsed === undefined || key === undefined) return [];
+    return [...checkKey(key, parsed.insecureSharedKey), ...checkCalls(key, parsed)];
   },
   complete(parsed, around) {
     const apiKey = around.secret('apiKey');
@@ -94,6 +101,15 @@ function checkKey(key: string, mayBeShared: boolean): readonly Remark[] {
         ),
   );
   return remarks;
+}
+
+/** Whoever has the key can sign calls: they would only make the gateway ask, but anybody could. */
+function checkCalls(key: string, { push, pushCallback }: z.output<typeof keys>): readonly Remark[] {
+  if (!pushCallback) return [];
+  const at = ['pushCallback'];
+  if (!push) return [error(at, 'there is nothing to call about without push: true')];
+  if (!isKnownSharedKey(key)) return [];
+  return [error(at, 'calls are signed with the key, and everybody has the published one; use a key of your own')];
 }
 
 /** An address in brackets is no domain of an e-mail address that Authy takes. */

@@ -9,6 +9,8 @@ import { openPool } from '../exchange.ts';
 import type {
   Asked,
   Begun,
+  Callback,
+  Called,
   Channel,
   Disclosure,
   Factor,
@@ -31,6 +33,7 @@ import {
   type UserStatus,
 } from './answers.ts';
 import { asking } from './asking.ts';
+import { readCallback } from './callback.ts';
 import { type Call, createClient } from './client.ts';
 import { type AuthyBase, type AuthyOptions, checkOptions, DEFAULT_TIMEOUT_MS, emailFor } from './options.ts';
 import { lookAtApproval, requestApproval } from './push.ts';
@@ -56,6 +59,7 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
   const base: AuthyBase = checkOptions(options);
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const hasPush = options.push === true;
+  const isCalled = hasPush && options.pushCallback === true;
   const channels: readonly Channel[] = [...(options.channels ?? ['sms', 'call']), ...(hasPush ? PUSH : [])];
   const pool = (needs.open ?? openPool)(base.origin, timeoutMs);
   const client = createClient({ apiKey: options.apiKey, basePath: base.path, timeoutMs }, pool, needs.clock);
@@ -130,7 +134,8 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
       const user = userOf(asked.enrolment.data);
       if (user === undefined) return { sent: false, reason: 'gone' };
       if (channel === 'push') {
-        return requestApproval(ask, user.authyId, asked, needs.site?.service ?? 'the application');
+        const service = needs.site?.service ?? 'the application';
+        return requestApproval(ask, user.authyId, asked, { service, isCalled });
       }
       if (channel !== 'sms' && channel !== 'call') return { sent: false, reason: 'channel-off' };
       const query = {
@@ -151,6 +156,7 @@ export function createAuthy(options: AuthyOptions, needs: AuthyNeeds): AuthyFact
           },
         }
       : {}),
+    ...(isCalled ? { called: (callback: Callback): Called => readCallback(options.apiKey, callback) } : {}),
 
     async remove(enrolment: Enrolment): Promise<void> {
       const user = userOf(enrolment.data);

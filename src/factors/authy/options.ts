@@ -14,6 +14,8 @@ export interface AuthyOptions {
   readonly channels?: readonly Channel[];
   /** Whether a request may be sent to the app, to approve or deny; default no. */
   readonly push?: boolean;
+  /** Whether the service calls us when a request was answered; default no. */
+  readonly pushCallback?: boolean;
   /** Completes account names that are no e-mail address, because Authy wants one: `<name>@<emailDomain>`. */
   readonly emailDomain: string;
   /** Language of texts and calls, a BCP 47 tag; default is the service's choice. */

@@ -7,6 +7,7 @@ import type { ClientFacts, Json } from '../../gate/types.ts';
 import type { Asked, Look, Sending } from '../factor.ts';
 import { APPROVAL_ID, readApproval, readRequested } from './answers.ts';
 import type { Asking } from './asking.ts';
+import { nameOfCall } from './callback.ts';
 
 /** How long a request may be answered. Without an end of ours the service keeps it for a day. */
 const LIFE_SECONDS = 120;
@@ -24,7 +25,13 @@ const WORDS = [
   ...['velvet', 'violin', 'walnut', 'window', 'winter', 'yellow', 'zebra'],
 ];
 
-export async function requestApproval(ask: Asking, authyId: string, asked: Asked, service: string): Promise<Sending> {
+/** @param site what people know the service by, and whether Authy calls back when a request is answered */
+export async function requestApproval(
+  ask: Asking,
+  authyId: string,
+  asked: Asked,
+  site: { readonly service: string; readonly isCalled: boolean },
+): Promise<Sending> {
   const word = `${WORDS[randomInt(WORDS.length)]} ${randomInt(10, 100)}`;
   const requested = await ask(
     'push',
@@ -33,7 +40,7 @@ export async function requestApproval(ask: Asking, authyId: string, asked: Asked
       method: 'POST',
       path: `users/${authyId}/approval_requests`,
       form: {
-        message: messageOf(service, word),
+        message: messageOf(site.service, word),
         ...detailsOf(asked, word),
         seconds_to_expire: String(LIFE_SECONDS),
       },
@@ -42,10 +49,9 @@ export async function requestApproval(ask: Asking, authyId: string, asked: Asked
     { ok: false, reason: 'unavailable' },
   );
   if (!requested.ok) return { sent: false, reason: requested.reason };
-  return {
-    sent: true,
-    open: { state: { uuid: requested.uuid }, shown: { word }, lifeMs: LIFE_SECONDS * 1000 },
-  };
+  const { uuid } = requested;
+  const calledBy = site.isCalled ? { calledBy: nameOfCall(uuid, authyId) } : {};
+  return { sent: true, open: { state: { uuid }, shown: { word }, lifeMs: LIFE_SECONDS * 1000, ...calledBy } };
 }
 
 /** Asks about the one request that was made for this question; what a request of somebody else says is no answer. */
