@@ -17,7 +17,7 @@ import { ANONYMOUS } from './gate/session.ts';
 import { type Log, reasonOf } from './log.ts';
 import { clientFacts } from './login/accept.ts';
 import { type ExchangeParts, wayOn } from './login/exchange.ts';
-import type { KeptForms } from './login/kept-forms.ts';
+import type { KeptForms, TakenForm } from './login/kept-forms.ts';
 import { leaveNetwork } from './login/leave-network.ts';
 import { Logins } from './logins.ts';
 import { type PassParts, pass } from './pass.ts';
@@ -66,7 +66,7 @@ export interface GatewayParts {
   readonly web: Web;
   readonly callbacks: Callbacks;
   readonly exchange: ExchangeParts;
-  readonly pass: Omit<PassParts, 'cookieName' | 'upstreamHost' | 'answers'>;
+  readonly pass: Omit<PassParts, 'cookieName' | 'upstreamHost' | 'answers' | 'unanswered'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -90,9 +90,10 @@ export class Gateway {
     const { upstreamOrigin, rechecks } = parts.pass;
     this.#parts = parts;
     this.#replies = new Replies({ ...parts, upstreamOrigin });
-    this.#pass = { ...parts.pass, cookieName, upstreamHost, answers: this.#replies };
-    this.#logins = new Logins({ ...parts, upstreamOrigin, replies: this.#replies });
     this.#stepUps = new StepUps({ ...parts, replies: this.#replies });
+    const unanswered: PassParts['unanswered'] = (way, form, error) => this.#stepUps.unanswered(way, form, error);
+    this.#pass = { ...parts.pass, cookieName, upstreamHost, answers: this.#replies, unanswered };
+    this.#logins = new Logins({ ...parts, upstreamOrigin, replies: this.#replies });
     this.#upgrades = new Upgrades({ ...parts, rechecks });
     this.#called = new CalledByProviders(parts);
   }
@@ -116,7 +117,7 @@ export class Gateway {
     });
   };
 
-  #serve(req: IncomingMessage, res: ServerResponse, isResumed = false): Promise<void> | void {
+  #serve(req: IncomingMessage, res: ServerResponse, resumed?: TakenForm): Promise<void> | void {
     const settings = this.#parts.settings();
     const scope = readScope(req, settings.scopeRules);
     if (typeof scope === 'string') return this.#replies.refuse(req, res, scope, false);
@@ -129,7 +130,7 @@ export class Gateway {
     // Our own pages are for people.
     const shown = settings.apiClients.read(ownPath === undefined ? req.headers[CLIENT_HEADER] : undefined);
     const apiClient = shown.is === 'client' ? shown.name : undefined;
-    const arrival = { req, res, isResumed, scope, settings, cookies, apiClient };
+    const arrival = { req, res, resumed, scope, settings, cookies, apiClient };
     if (shown.is === 'refused') return this.#turnAway(arrival, shown.name);
     const found = this.#parts.sessions.find(cookies.key, ownPath !== undefined || !isSafe(req.method ?? ''));
     if (found instanceof Promise) return found.then((session) => this.#known(arrival, session, ownPath));
@@ -199,7 +200,7 @@ export class Gateway {
     const token = resumeToken(start.bytes);
     if (token === undefined) return this.#asked(arrival, session, query, start);
     const again = await this.#stepUps.resume(arrival, session, token);
-    return again === undefined ? undefined : this.#serve(again, res, true);
+    return again === undefined ? undefined : this.#serve(again.req, res, again.form);
   }
 
   /** Everything that the gate wants to know is here. */
@@ -209,7 +210,7 @@ export class Gateway {
     query: ParsedFields,
     start: BodyStart | undefined,
   ): Promise<void> | void {
-    const { req, res, isResumed, scope, settings, cookies, apiClient } = arrival;
+    const { req, res, resumed, scope, settings, cookies, apiClient } = arrival;
     const form = start?.complete === true ? formFields(start.bytes, bodyType(req)) : undefined;
     const route = settings.profile.route({
       method: req.method ?? 'GET',
@@ -233,7 +234,7 @@ export class Gateway {
     const way: Way = {
       req,
       res,
-      isResumed,
+      resumed,
       scope,
       settings,
       cookies,
@@ -249,7 +250,8 @@ export class Gateway {
   }
 
   #act(decision: Decision, way: Way): Promise<void> | void {
-    if (way.isResumed && !mayResume(decision)) return this.#replies.refuse(way.req, way.res, 'nothing-kept', true);
+    if (way.resumed !== undefined && !mayResume(decision))
+      return this.#replies.refuse(way.req, way.res, 'nothing-kept', true);
     switch (decision.do) {
       case 'forward':
         if (!decision.guarded && decision.jar === 'own' && this.#isScriptedPage(way)) return this.#logins.page(way);

@@ -12,6 +12,7 @@ import { addReadable, hasVaulted, vaultCookies } from './login/absorb.ts';
 import { type Accepted, type AcceptParts, acceptLogin, clientFacts } from './login/accept.ts';
 import type { AppQuestions } from './login/app.ts';
 import { endQuietly, joinCookies, wayOn } from './login/exchange.ts';
+import type { TakenForm } from './login/kept-forms.ts';
 import { type NewToken, newTokenIn } from './login/new-token.ts';
 import type { Rechecks } from './login/recheck.ts';
 import { loginCookies, setOwnCookie, wishedFor } from './session/cookie.ts';
@@ -39,6 +40,8 @@ export interface PassParts {
   readonly upstreamHost: string;
   readonly cookieName: string;
   readonly answers: Answers;
+  /** A form that was kept got no answer: tells the person, and keeps it on where that is safe. */
+  readonly unanswered: (way: Way, form: TakenForm, error: UpstreamError) => Promise<void>;
   readonly sessions: Sessions;
   readonly app: AppQuestions;
   readonly rechecks: Rechecks;
@@ -366,7 +369,11 @@ class Passing implements Forwarding {
       path: this.#way.scope.target.path,
       reason: reasonOf(error.cause),
     });
-    this.#refuse(pageOfFailure(error));
+    const { resumed } = this.#way;
+    if (resumed === undefined) return this.#refuse(pageOfFailure(error));
+    this.#parts.unanswered(this.#way, resumed, error).catch((reason: unknown) => {
+      this.#parts.answers.failed(this.req, this.res, reason);
+    });
   }
 
   #land(): void {

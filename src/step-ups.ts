@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Counters } from './ceremonies/counters.ts';
 import type { Clock } from './clock.ts';
 import { isSafe } from './gate/decide.ts';
 import { isFromOwnPage } from './gate/own-page.ts';
@@ -12,7 +13,7 @@ import { proofPage } from './gate/proof-age.ts';
 import { returnPath } from './gate/redirect.ts';
 import type { Identity, LoginId, ReturnPath } from './gate/types.ts';
 import type { Log } from './log.ts';
-import type { KeptForm, KeptForms } from './login/kept-forms.ts';
+import { FORM_LIFE_MS, type KeptForm, type KeptForms, type TakenForm } from './login/kept-forms.ts';
 import type { Replies } from './replies.ts';
 import { requestAgain } from './request/again.ts';
 import { redirect } from './request/answers.ts';
@@ -21,12 +22,14 @@ import type { LiveSession } from './session/live.ts';
 import type { Sessions } from './session/sessions.ts';
 import { isToken } from './session/token.ts';
 import type { Collection, UserRecord } from './store/store.ts';
+import type { UpstreamError } from './upstream/upstream.ts';
 import { type Arrival, stepUpPath, type Way } from './way.ts';
 
 export interface StepUpParts {
   readonly sessions: Sessions;
   readonly users: Collection<UserRecord>;
   readonly kept: KeptForms;
+  readonly counters: Pick<Counters, 'spend'>;
   readonly replies: Replies;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,6 +39,9 @@ export interface StepUpParts {
 const MOST_BYTES = 65_536;
 /** How long it may take to arrive, in ms. */
 const BODY_TIMEOUT_MS = 30_000;
+/** Forms that are kept within the life of one: 26 MB of everybody's, where each is as long as it may be. */
+const MOST_OF_ONE = 20;
+const MOST_OF_ALL = 300;
 /** What forms of a page come as; a type that is not told plainly is none of them. */
 const KEPT_TYPES = /^(?:application\/x-www-form-urlencoded|multipart\/form-data|application\/json)(?:\s*;|$)/i;
 
@@ -80,6 +86,7 @@ export class StepUps {
     }
     const page = pageBehind(way) ?? settings.profile.home;
     if (proofPage(await this.#hasFactor(state.identity)) === 'enrol') return redirect(res, stepUpPath(settings, page));
+    if (!(await this.#hasRoom(state.identity))) return this.#sendBack(way, true);
     const login = {
       id: randomBytes(16).toString('base64url') as LoginId,
       identity: state.identity,
@@ -90,6 +97,21 @@ export class StepUps {
     await kept.keep(asked.session.session, form);
     log.info('form_kept', { identity: state.identity, path: scope.target.path, bytes: form.body.length });
     redirect(res, `${settings.gatewayPath}/challenge`);
+  }
+
+  /** A session has one form at a time; these bound what is written for all sessions of one person, and of everybody. */
+  async #hasRoom(identity: Identity): Promise<boolean> {
+    const { clock, counters, log } = this.#parts;
+    for (const [budget, whose, max] of [
+      ['keeping', identity, MOST_OF_ONE],
+      ['keeping-all', '', MOST_OF_ALL],
+    ] as const) {
+      const ruling = await counters.spend(`${budget}:${whose}`, clock.now(), [{ max, perMs: FORM_LIFE_MS }]);
+      if (ruling.allowed) continue;
+      log.warn('excess_rate_limit_exceeded', { identity, budget });
+      return false;
+    }
+    return true;
   }
 
   async #hasFactor(identity: Identity): Promise<boolean> {
@@ -104,7 +126,7 @@ export class StepUps {
     arrival: Arrival,
     session: LiveSession | undefined,
     token: string,
-  ): Promise<IncomingMessage | undefined> {
+  ): Promise<{ readonly req: IncomingMessage; readonly form: TakenForm } | undefined> {
     const { req, res, scope, settings } = arrival;
     const form = await this.#taken(arrival, session, token);
     if (form === undefined) {
@@ -113,14 +135,22 @@ export class StepUps {
     }
     this.#parts.log.info('form_resumed', { path: scope.target.path, bytes: form.body.length });
     const referer = form.page === undefined ? undefined : settings.publicUrl.origin + form.page;
-    return requestAgain(req, { ...form, referer });
+    return { req: requestAgain(req, { ...form, referer }), form };
+  }
+
+  /** The application gave no answer: the person is told, and tries again where it is known that nothing arrived. */
+  async unanswered({ req, res, session, scope }: Way, form: TakenForm, { isUnsent }: UpstreamError): Promise<void> {
+    const { kept, log, replies } = this.#parts;
+    const isKept = isUnsent && session !== undefined && (await kept.giveBack(session.session, form));
+    log.warn('form_unanswered', { path: scope.target.path, kept: isKept });
+    replies.refuse(req, res, isKept ? 'still-kept' : 'sent-unanswered', scope.isNavigation);
   }
 
   async #taken(
     { req, scope, settings }: Arrival,
     session: LiveSession | undefined,
     token: string,
-  ): Promise<KeptForm | undefined> {
+  ): Promise<TakenForm | undefined> {
     if (session === undefined || !cameFromHere(req, settings.publicUrl) || !isToken(token, session.csrf))
       return undefined;
     if (!(await this.#parts.sessions.stands(session))) return undefined;

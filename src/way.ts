@@ -11,6 +11,7 @@ import type { Asked } from './gate/decide.ts';
 import type { DemandedProof } from './gate/proof-age.ts';
 import type { Session } from './gate/session.ts';
 import type { Authorization } from './gate/types.ts';
+import type { TakenForm } from './login/kept-forms.ts';
 import type { FormRead } from './profiles/fields.ts';
 import type { Profile, RouteAnswer } from './profiles/profile.ts';
 import type { BodyStart } from './request/body.ts';
@@ -45,7 +46,7 @@ export interface Arrival {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** A form that was kept, and is sent now. */
-  readonly isResumed: boolean;
+  readonly resumed: TakenForm | undefined;
   readonly scope: Scope;
   readonly settings: Settings;
   readonly cookies: SentCookies;

@@ -1,9 +1,10 @@
 /**
  * Forms that were sent to an address which asked for a proof first. One for each signed-in session, sealed like everything in
- * the store, bound to the question that was asked, and gone after ten minutes. Nothing here sends one: it gives it out once.
+ * the store, bound to the question that was asked, and gone after ten minutes. Nothing here sends one: it gives it out once, and
+ * takes it back from whoever knows that not a byte of it left.
  */
 import type { Clock } from '../clock.ts';
-import { isAwaited, mayLeave } from '../gate/proof-age.ts';
+import { isAwaited, type KeptFor, mayLeave } from '../gate/proof-age.ts';
 import type { Session } from '../gate/session.ts';
 import type { Identity, Instant, LoginId, ReturnPath } from '../gate/types.ts';
 import type { Collection, CounterRecord } from '../store/store.ts';
@@ -22,9 +23,11 @@ export interface KeptForm {
 /** What is shown of it. */
 export type WaitingForm = Pick<KeptForm, 'target' | 'page'> & { readonly expiresAt: Instant };
 
-const LIFE_MS = 600_000;
+/** What was given out, and can be given back. */
+export type TakenForm = KeptForm & KeptFor;
 
-type Kept = KeptForm & { readonly question: LoginId; readonly identity: Identity; readonly expiresAt: Instant };
+/** How long one is kept, in ms. */
+export const FORM_LIFE_MS = 600_000;
 
 export class KeptForms {
   readonly #store: Collection<CounterRecord>;
@@ -38,11 +41,8 @@ export class KeptForms {
   /** Keeps a form until the question is answered that was just asked; an earlier one of this session is thrown away. */
   async keep(session: Session, form: KeptForm): Promise<void> {
     if (session.state !== 'verified' || session.stepUp === undefined) return;
-    const { body, ...rest } = form;
-    const question = session.stepUp.id;
-    const { identity } = session;
-    const expiresAt = this.#clock.now() + LIFE_MS;
-    const write = { ...rest, body: body.toString('base64'), question, identity, expiresAt };
+    const { identity, stepUp } = session;
+    const write = recordOf({ ...form, question: stepUp.id, identity, expiresAt: this.#clock.now() + FORM_LIFE_MS });
     await this.#store.update(keyOf(session), () => ({ write, result: undefined }));
   }
 
@@ -59,14 +59,23 @@ export class KeptForms {
   }
 
   /** Gives it to exactly one caller, for the address that it was sent to. */
-  async take(session: Session, target: string): Promise<KeptForm | undefined> {
+  async take(session: Session, target: string): Promise<TakenForm | undefined> {
     if (session.state !== 'verified') return undefined;
     const now = this.#clock.now();
-    return this.#store.update<KeptForm | undefined>(keyOf(session), (current) => {
+    return this.#store.update<TakenForm | undefined>(keyOf(session), (current) => {
       const kept = asKept(current);
       if (kept === undefined || kept.target !== target || !mayLeave(session, kept, now)) return { result: undefined };
       return { write: null, result: kept };
     });
+  }
+
+  /** Keeps one on that could not be sent, as long as it was to be kept. @returns false when it has expired, or gave way to another */
+  async giveBack(session: Session, form: TakenForm): Promise<boolean> {
+    const now = this.#clock.now();
+    if (session.state !== 'verified' || !mayLeave(session, form, now)) return false;
+    return this.#store.update<boolean>(keyOf(session), (current) =>
+      current !== undefined && current.expiresAt > now ? { result: false } : { write: recordOf(form), result: true },
+    );
   }
 
   /** Throws it away, whichever it is. */
@@ -77,7 +86,7 @@ export class KeptForms {
     );
   }
 
-  async #get(session: Session): Promise<Kept | undefined> {
+  async #get(session: Session): Promise<TakenForm | undefined> {
     return session.state === 'verified' ? asKept(await this.#store.get(keyOf(session))) : undefined;
   }
 }
@@ -87,8 +96,12 @@ function keyOf({ identity, since }: Extract<Session, { state: 'verified' }>): st
   return `kept:${since}:${identity}`;
 }
 
+function recordOf({ body, ...rest }: TakenForm): CounterRecord {
+  return { ...rest, body: body.toString('base64') };
+}
+
 /** A record that is no form is none: nothing of it is sent (I6). */
-function asKept(record: CounterRecord | undefined): Kept | undefined {
+function asKept(record: CounterRecord | undefined): TakenForm | undefined {
   if (record === undefined) return undefined;
   const { target, type, page, body, question, identity, expiresAt } = record;
   if (typeof target !== 'string' || typeof body !== 'string') return undefined;

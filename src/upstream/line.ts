@@ -23,6 +23,7 @@ interface Waiting {
 
 /** Further tries after a kept connection died; the last one is made on a connection of its own. */
 const REPEATS = 2;
+const UNSENT = { isUnsent: true } as const;
 
 export class Line implements Owner {
   readonly #dialler: Dialler;
@@ -44,7 +45,7 @@ export class Line implements Owner {
   /** @param repeats how often the request was sent before. `busy` when no connection is free, none is in time, or too many wait. */
   send(request: Request, repeats: number, sender: Sender): void {
     if (this.#closed) {
-      sender.onError(new UpstreamError('unreachable'), false);
+      sender.onError(new UpstreamError('unreachable', UNSENT), false);
       return;
     }
     const kept = repeats < REPEATS;
@@ -57,7 +58,7 @@ export class Line implements Owner {
       if (!kept) break; // one less makes room for a connection of its own
     }
     if (this.#hasRoom) this.#dial(request, repeats, sender);
-    else if (this.#waiting.size >= this.#options.queue) sender.onError(new UpstreamError('busy'), false);
+    else if (this.#waiting.size >= this.#options.queue) sender.onError(new UpstreamError('busy', UNSENT), false);
     else this.#wait(request, repeats, sender);
   }
 
@@ -92,7 +93,7 @@ export class Line implements Owner {
   close(): void {
     this.#closed = true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      next.sender.onError(new UpstreamError('unreachable'), false);
+      next.sender.onError(new UpstreamError('unreachable', UNSENT), false);
     }
     for (const socket of this.#dialling) socket.destroy();
     for (const connection of [...this.#connections]) connection.close();
@@ -123,7 +124,7 @@ export class Line implements Owner {
   #wait(request: Request, repeats: number, sender: Sender): void {
     const cancel = this.#clock.after(this.#options.queueTimeoutMs, () => {
       this.#waiting.delete(sender);
-      sender.onError(new UpstreamError('busy'), false);
+      sender.onError(new UpstreamError('busy', UNSENT), false);
     });
     this.#waiting.set(sender, { request, repeats, sender, cancel });
   }
@@ -132,7 +133,7 @@ export class Line implements Owner {
     const dialled = dial(this.#dialler, (error, socket) => {
       this.#dialling.delete(socket);
       if (error !== null) {
-        sender.onError(new UpstreamError('unreachable', { cause: error }), false);
+        sender.onError(new UpstreamError('unreachable', { cause: error, ...UNSENT }), false);
         this.#fill();
         return;
       }

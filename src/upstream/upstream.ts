@@ -15,10 +15,13 @@ export type UpstreamFailure =
 
 export class UpstreamError extends Error {
   readonly code: UpstreamFailure;
-  constructor(code: UpstreamFailure, options?: ErrorOptions) {
+  /** Not a byte of the request left: it cannot have done anything. */
+  readonly isUnsent: boolean;
+  constructor(code: UpstreamFailure, options?: ErrorOptions & { readonly isUnsent?: boolean }) {
     super(`upstream ${code}`, options);
     this.name = 'UpstreamError';
     this.code = code;
+    this.isUnsent = options?.isUnsent === true;
   }
 }
 

@@ -38,7 +38,7 @@ export function accountPages(routes: Routes, screen: Screen): void {
 async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
   const session = person(ctx, screen);
   if (session === undefined) return;
-  const { enroller, administration } = screen.options.ceremonies;
+  const { enroller, administration, entrance } = screen.options.ceremonies;
   const account = await enroller.account(session);
   const notice = await take(ctx);
   const error = screen.noticeError(notice);
@@ -52,6 +52,7 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       error,
       notice: messageOf(notice),
       enrolled: account.enrolled.map((one) => enrolledView(one, screen)),
+      comesFirst: entrance.isOpen(),
       available: account.available.map(availableView),
       offersKeys: account.available.some(({ factor }) => WORDS[factor].needsScript !== undefined),
       draft:

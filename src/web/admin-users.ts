@@ -10,7 +10,7 @@ import { leave, type Notice } from './page-memory.ts';
 import { backTo } from './person.ts';
 import type { Routes } from './routes.ts';
 import { isEnd, type Screen } from './screen.ts';
-import { ACTIONS, type UserAction } from './texts.ts';
+import { ACTIONS, consequencesOf, type UserAction } from './texts.ts';
 import { tellTicket } from './ticket.ts';
 
 type Made = Extract<Awaited<ReturnType<Administration['makeTicket' | 'makeBypass']>>, { ok: true }>;
@@ -85,14 +85,14 @@ async function askProof(ctx: OwnContext, screen: Screen, form: Form): Promise<vo
 }
 
 function show(ctx: OwnContext, screen: Screen, action: UserAction, form: Form, refused?: Refusal): void {
-  const { title, button, consequences } = ACTIONS[action];
+  const { title, button } = ACTIONS[action];
   const error = refused === undefined ? (false as const) : screen.errorOf(ctx, refused);
   const view = {
     heading: title,
     identity: form.get('identity') ?? '',
     action,
     button,
-    consequences,
+    consequences: consequencesOf(action, screen.options.ceremonies.entrance.isOpen()),
     reason: form.get('reason') ?? '',
     error,
   };

@@ -8,7 +8,7 @@ import type { GatePage } from './web.ts';
 /** Pages that only the own pages themselves show. */
 export type OwnPage = 'not-found' | 'form-refused' | 'no-way-in';
 
-export type WayOn = 'sign-in' | 'challenge' | 'confirm' | 'home' | 'account' | 'again';
+export type WayOn = 'sign-in' | 'challenge' | 'confirm' | 'home' | 'account' | 'again' | 'resume';
 
 export interface PageText {
   readonly status: number;
@@ -107,6 +107,27 @@ export const PAGES = {
     ],
     ways: ['home'],
     log: 'info',
+  },
+  'still-kept': {
+    status: 503,
+    title: 'It did not arrive',
+    sentences: [
+      'The application cannot be reached right now. What you sent is still kept here.',
+      'Try again in a minute.',
+    ],
+    ways: ['resume', 'home'],
+    log: 'warn',
+    retryAfterMs: 5_000,
+  },
+  'sent-unanswered': {
+    status: 502,
+    title: 'It may have arrived',
+    sentences: [
+      'The application gave no answer, so it is not known whether it was done. It is not sent again.',
+      'Look whether it was done. If not, do it again.',
+    ],
+    ways: ['home'],
+    log: 'error',
   },
   'method-not-allowed': {
     status: 405,

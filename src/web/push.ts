@@ -32,7 +32,8 @@ async function show(ctx: OwnContext, screen: Screen): Promise<void> {
   const way = prompt.ways.find((one) => one.id === wanted && one.channels.includes('push'));
   if (way === undefined) return screen.redirect(ctx, screen.path('/challenge'));
   const waiting = await prover.waiting(session, way.id);
-  if (waiting.ok) return render(ctx, screen, prompt, way, waiting, await take(ctx));
+  const keepsForm = prompt.isStepUp && (await screen.options.kept.isAwaited(session.session));
+  if (waiting.ok) return render(ctx, screen, { ...prompt, keepsForm }, way, waiting, await take(ctx));
   await refused(ctx, screen, way.id, waiting);
 }
 
@@ -68,7 +69,7 @@ async function refused(ctx: OwnContext, screen: Screen, way: string, refused: Re
 function render(
   ctx: OwnContext,
   screen: Screen,
-  prompt: Prompt,
+  prompt: Prompt & { readonly keepsForm: boolean },
   way: Way,
   waiting: Waiting,
   notice: Notice | undefined,
@@ -82,6 +83,7 @@ function render(
     error,
     identity: prompt.identity,
     isStepUp: prompt.isStepUp,
+    keepsForm: prompt.keepsForm,
     trust: trustView(prompt, way, false),
     backTo: wayBack(screen, sessionOf(ctx)).text,
     way: way.id,

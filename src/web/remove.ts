@@ -35,6 +35,7 @@ async function ask(ctx: OwnContext, screen: Screen, refused?: Refusal): Promise<
       path: screen.path(`/remove/${encodeURIComponent(one.id)}`),
       consequence: WORDS[one.factor].removeConsequence ?? '',
       isLast: others.length === 0,
+      comesFirst: screen.options.ceremonies.entrance.isOpen(),
       left: others.map(enrolledText),
       needsProof: account.needsProof,
       error,

@@ -148,6 +148,8 @@ export function wayOn(way: WayOn, site: Site, target: { challenge: string; accou
       return { href: site.home, text: `Continue to ${site.service}` };
     case 'again':
       return { href: target.again, text: 'Try again' };
+    case 'resume':
+      return { href: `${site.gatewayPath}/resume`, text: 'Try again to send it' };
     default:
       return way satisfies never;
   }
@@ -289,12 +291,21 @@ export const ACTIONS = {
       'The next sign-in needs only the password, until two-factor authentication is set up again.',
       'Make sure that it is really this person who asks.',
     ],
+    whereFirst: [
+      'All methods of this user are removed and all sessions are ended.',
+      'The user cannot sign in again without a ticket, which you can make then.',
+      'Make sure that it is really this person who asks.',
+    ],
   },
   ticket: {
     title: 'Make a ticket',
     button: 'Make a ticket',
     consequences: [
       'Whoever has the ticket and the password can set up the first method of this account.',
+      'Make sure that it is really this person who asks.',
+    ],
+    whereFirst: [
+      'Whoever has the ticket can set up the first method of this account.',
       'Make sure that it is really this person who asks.',
     ],
   },
@@ -323,6 +334,12 @@ export const ACTIONS = {
 } as const;
 
 export type UserAction = keyof typeof ACTIONS;
+
+/** @param comesFirst whether nobody gets to the password without a method */
+export function consequencesOf(action: UserAction, comesFirst: boolean): readonly string[] {
+  const texts = ACTIONS[action];
+  return comesFirst && 'whereFirst' in texts ? texts.whereFirst : texts.consequences;
+}
 
 export const FILTERS: Readonly<Record<UserFilter, string>> = {
   all: 'Everybody with a record',

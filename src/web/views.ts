@@ -107,6 +107,8 @@ export interface PushView {
   readonly error: ErrorView | false;
   readonly identity: string;
   readonly isStepUp: boolean;
+  /** A form waits for the answer. */
+  readonly keepsForm: boolean;
   readonly trust: TrustView | false;
   readonly backTo: string;
   readonly way: string;
@@ -168,6 +170,8 @@ export interface AccountView {
   readonly error: ErrorView | false;
   readonly notice: readonly string[];
   readonly enrolled: readonly EnrolledView[];
+  /** Whether nobody gets to the password without a method. */
+  readonly comesFirst: boolean;
   readonly available: readonly AvailableView[];
   /** Whether the page needs the script for keys. */
   readonly offersKeys: boolean;
@@ -322,6 +326,7 @@ export interface RemoveView {
   /** What else removing it does, or empty. */
   readonly consequence: string;
   readonly isLast: boolean;
+  readonly comesFirst: boolean;
   readonly left: readonly string[];
   readonly needsProof: boolean;
   readonly error: ErrorView | false;

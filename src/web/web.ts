@@ -80,6 +80,8 @@ export type GatePage =
   | 'api-client-unknown' // 401: X-2FA-Client holds no credential of ours
   | 'proof-needed' // 401: this address asks a verified session for a fresher proof
   | 'nothing-kept' // 409: a form that was kept is gone, or this session may not send it
+  | 'still-kept' // 503: a form that was kept did not reach the application, and is kept on
+  | 'sent-unanswered' // 502: one left, or could not be kept on, and nobody knows whether it arrived
   | 'method-not-allowed' // 405
   | 'body-too-large' // 413
   | 'unsupported-type' // 415

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openKeys } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { FakeBrowser, Page } from '../fakes/browser.ts';
@@ -10,6 +10,7 @@ import type { Header } from '../fakes/raw-http.ts';
 import { SharedStore } from '../fakes/shared-store.ts';
 import { BOBS_SECRET, cookieOf, FORM_TYPE, raw } from './attack-steps.ts';
 import { Harness, type HarnessOptions } from './harness.ts';
+import { Relay } from './relay.ts';
 import { SMALL_PROFILE, type SmallApp, startSmallApp } from './small-app.ts';
 
 const MINUTE = 60_000;
@@ -25,11 +26,12 @@ afterEach(async () => {
 });
 
 /** An application of one page and three people, of whom none has a factor. */
-async function start(options: HarnessOptions = {}): Promise<void> {
+async function start(options: HarnessOptions = {}, relay?: Relay): Promise<void> {
   app = await startSmallApp([
     { id: 1, name: 'alice', password: 'a' },
     { id: 2, name: 'bob', password: 'b' },
   ]);
+  if (relay !== undefined) relay.target = Number(new URL(app.url).port);
   h = await Harness.start({
     upstreamUrl: app.url,
     profile: SMALL_PROFILE,
@@ -51,8 +53,8 @@ async function signedIn(name = '1', secret?: string): Promise<FakeBrowser> {
 }
 
 /** Signed in a quarter of an hour ago, on the page that the form stands on. */
-async function onThePage(options: HarnessOptions = {}): Promise<FakeBrowser> {
-  await start(options);
+async function onThePage(options: HarnessOptions = {}, relay?: Relay): Promise<FakeBrowser> {
+  await start(options, relay);
   const browser = await signedIn();
   h.clock.advance(15 * MINUTE);
   await browser.get('/home?tab=users');
@@ -291,6 +293,104 @@ describe('what is kept is sent once, by nobody else, and not later', () => {
     ];
     expect((await raw(h, 'POST', '/users', bare, `lucy2fa-resume=${token}`)).status, 'no word of a browser').toBe(409);
     expect((await browser.post('/users', { 'lucy2fa-resume': 'A'.repeat(32) })).status).toBe(409);
+    expect(posts()).toEqual([]);
+  });
+});
+
+describe('while the application is down', () => {
+  const isTold = ({ status, html }: Page) => [status, /<h1>([^<]*)/.exec(html)?.[1]];
+
+  it('nothing is lost: the person is told, and sends it when it is back, once', async () => {
+    const browser = await onThePage();
+    const page = await atTheEnd(browser, await browser.post('/users/7?x=1', FORM));
+    await app.stop();
+    for (let n = 0; n < 2; n += 1) {
+      const told = await send(browser, page);
+      expect(isTold(told)).toEqual([503, 'It did not arrive']);
+      expect(told.html).toContain('href="/_2fa/resume"');
+    }
+    await app.start();
+    const again = await browser.get('/_2fa/resume');
+    expect(again.html).toContain('<code>/users/7</code>');
+    expect((await send(browser, again)).html).toBe('secret-of-1-');
+    expect(posts().map((one) => one.split('\n').at(-1))).toEqual([new URLSearchParams(FORM).toString()]);
+    expect((await send(browser, again)).status).toBe(409);
+  });
+
+  it('it is kept no longer than it was to be', async () => {
+    const browser = await onThePage();
+    const page = await atTheEnd(browser, await browser.post('/users', FORM));
+    await app.stop();
+    h.clock.advance(9 * MINUTE);
+    expect((await send(browser, page)).status).toBe(503);
+    h.clock.advance(MINUTE);
+    await app.start();
+    expect((await send(browser, page)).status).toBe(409);
+    expect(posts()).toEqual([]);
+  });
+
+  it('of many clicks then, one is told that it waits, and none sends it twice', async () => {
+    const browser = await onThePage();
+    const page = await atTheEnd(browser, await browser.post('/users', FORM));
+    await app.stop();
+    const statuses = (await Promise.all(Array.from({ length: 10 }, () => send(browser, page)))).map(isTold);
+    for (const [status] of statuses) expect([503, 409]).toContain(status);
+    await app.start();
+    await Promise.all(Array.from({ length: 10 }, () => send(browser, page)));
+    expect(posts()).toHaveLength(1);
+  });
+
+  it.each([
+    ['went away', (relay: Relay) => relay.cut('POST /users')],
+    ['is silent', () => undefined],
+  ])('what may have arrived at one that %s is never sent again, and the person is told so', async (_how, meet) => {
+    const relay = await Relay.start();
+    try {
+      const browser = await onThePage({ upstreamUrl: relay.url, upstream: { headersTimeoutMs: 5_000 } }, relay);
+      const target = _how === 'is silent' ? '/users/silent' : '/users';
+      const page = await atTheEnd(browser, await browser.post(target, FORM));
+      meet(relay);
+      const sending = send(browser, page);
+      if (_how === 'is silent') {
+        await vi.waitFor(() => expect(posts()).toHaveLength(1), 10_000);
+        h.clock.advance(6_000);
+      }
+      const told = await sending;
+      expect(isTold(told)).toEqual([502, 'It may have arrived']);
+      expect(told.html).toContain('Look whether it was done.');
+      expect((await send(browser, page)).status).toBe(409);
+      expect((await browser.get('/_2fa/resume')).status).toBe(409);
+      expect(posts()).toHaveLength(1);
+    } finally {
+      await relay.close();
+    }
+  });
+});
+
+describe('how much is kept', () => {
+  it('of one person’s sessions, twenty in ten minutes; more are told to do it again', async () => {
+    const browser = await onThePage();
+    for (let n = 0; n < 20; n += 1) {
+      expect((await browser.post(`/users/${n}`, FORM)).url.pathname).toBe('/_2fa/challenge');
+    }
+    const refused = await browser.post('/users/20', FORM);
+    expect([refused.status, refused.html]).toEqual([401, expect.stringContaining('Confirm, then do it again.')]);
+    const page = await atTheEnd(browser, await browser.get('/_2fa/challenge'));
+    expect(page.html, 'the last one waits').toContain('<code>/users/19</code>');
+    h.clock.advance(10 * MINUTE);
+    expect((await browser.post('/users/21', FORM)).url.pathname).toBe('/_2fa/challenge');
+    expect(h.logged.join('')).toContain('excess_rate_limit_exceeded');
+  });
+
+  it('of everybody’s, three hundred', async () => {
+    const browser = await onThePage();
+    const at = Array.from({ length: 299 }, () => h.clock.now());
+    await h.store.counters.update('keeping-all:', () => ({
+      write: { at, expiresAt: h.clock.now() + 10 * MINUTE },
+      result: undefined,
+    }));
+    expect((await browser.post('/users/1', FORM)).url.pathname).toBe('/_2fa/challenge');
+    expect((await browser.post('/users/2', FORM)).status).toBe(401);
     expect(posts()).toEqual([]);
   });
 });

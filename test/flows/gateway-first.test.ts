@@ -288,6 +288,8 @@ describe('the first method', () => {
     expect((await browser.get('/admin')).url.pathname).toBe('/_2fa/account');
     expect(h.app.requests).toEqual([]);
     expect(account.html).toContain('Your ticket was accepted');
+    expect(account.html).toContain('Without one you cannot sign in again.');
+    expect(account.html).not.toContain('password alone');
     const begun = await browser.submit(await browser.get('/_2fa/enrol/totp'), {});
     const secret = /([A-Z2-7]{4} ){7}[A-Z2-7]{4}/.exec(begun.html)?.[0].replaceAll(' ', '') ?? '';
     const done = await browser.submit(begun, { code: h.totp(secret) });

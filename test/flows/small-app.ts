@@ -32,6 +32,9 @@ export interface SmallApp {
   tells: boolean;
   /** What `/me` answers to somebody who is logged in. */
   me: (user: SmallUser) => { readonly type: string; readonly body: string };
+  /** Goes down, and comes back at the same port. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -93,7 +96,7 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
       res.writeHead(200, { 'Content-Type': 'text/plain' }).write('first');
       return;
     }
-    if (path === '/silent') return;
+    if (path?.endsWith('/silent') === true) return;
     if (path === '/later') return void app.later.push(() => res.writeHead(200).end('worth-waiting-for'));
     if (path === '/cookie') return void res.writeHead(200, { 'Set-Cookie': app.cookie }).end('set');
     if (path === '/go') return void res.writeHead(302, { Location: app.location }).end();
@@ -103,6 +106,11 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
   const server = createServer((req, res) => void answer(req, res).catch(() => res.destroy()));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  const stop = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
   const app: SmallApp = {
     url: `http://127.0.0.1:${port}`,
     users,
@@ -115,11 +123,9 @@ export async function startSmallApp(users: SmallUser[]): Promise<SmallApp> {
     tells: false,
     cookie: 'a=b',
     me: ({ id, name }) => ({ type: 'application/json', body: JSON.stringify({ id, name }) }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    stop,
+    start: () => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve)),
+    close: stop,
   };
   return app;
 }

@@ -168,6 +168,16 @@ describe('users', () => {
     expect(world.ceremonies.acted).toHaveLength(3);
   });
 
+  it('lose every way in by a reset where the factor comes before the password, and the page says so', async () => {
+    const confirm = async (action: string) =>
+      (await admin.post('/admin/users/confirm', { identity: 'bob@example.com', action })).text;
+    expect(await confirm('reset')).toContain('The next sign-in needs only the password');
+    expect(await confirm('ticket')).toContain('Whoever has the ticket and the password');
+    world.ceremonies.hasEntrance = true;
+    expect(await confirm('reset')).toContain('cannot sign in again without a ticket');
+    for (const action of ['reset', 'ticket']) expect(await confirm(action)).not.toContain('password');
+  });
+
   it('that are gone are told so; the reason stays', async () => {
     const page = await admin.post('/admin/users/reset', { identity: 'gone@example.com', reason: 'lost phone' });
     expect(page.status).toBe(422);

@@ -1,6 +1,7 @@
 /** A request in an app: the button that sends it, the page that waits, what its script is told, and what collects the answer. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refusal } from '../../src/ceremonies/outcomes.ts';
+import type { LoginId, ReturnPath } from '../../src/gate/types.ts';
 import { type Person, World } from './world.ts';
 
 const PAGE = '/challenge/push?way=authy-1';
@@ -63,6 +64,24 @@ describe('the page that waits', () => {
     ]) {
       expect(text).toContain(has);
     }
+  });
+
+  it('says that a form waits for the answer', async () => {
+    expect((await alice.get(PAGE)).text).not.toContain('What you sent is kept.');
+    const person = await world.person('proved');
+    const state = person.session?.session;
+    if (person.session === undefined || state?.state !== 'verified') throw new Error('not signed in');
+    const { identity } = state;
+    const login = {
+      id: 'step-up-1' as LoginId,
+      identity,
+      acceptedAt: world.clock.now(),
+      returnTo: '/_2fa/resume' as ReturnPath,
+    };
+    const { session } = await world.sessions.transition(person.session, { type: 'step-up-asked', login });
+    expect((await person.get(PAGE)).text).not.toContain('What you sent is kept.');
+    await world.kept.keep(session.session, { target: '/users', body: Buffer.from('a=1') });
+    expect((await person.get(PAGE)).text).toContain('What you sent is kept.');
   });
 
   it('stops to look once it was answered, and does not say how', async () => {

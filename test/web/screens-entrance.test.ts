@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { refusal } from '../../src/ceremonies/outcomes.ts';
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { lookAt } from '../fakes/looks.ts';
-import { World } from './world.ts';
+import { COOKIE, World } from './world.ts';
 
 describe.skipIf(whySkipChromium() !== undefined)('screens of the entrance', { timeout: 90_000 }, () => {
   let browser: Browser;
@@ -66,5 +66,14 @@ describe.skipIf(whySkipChromium() !== undefined)('screens of the entrance', { ti
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('alert').waitFor();
     await look('entrance-ticket-wrong');
+  });
+
+  it('the account of somebody who came by a ticket', async () => {
+    const carol = await world.person('enrol');
+    await context.addCookies([{ name: COOKIE, value: carol.id, url: world.origin }]);
+    await open('/account');
+    await page.getByText('None yet. Without one you cannot sign in again. Add a method below.').waitFor();
+    expect(await page.content()).not.toContain('password alone');
+    await look('entrance-account');
   });
 });

@@ -13,6 +13,8 @@ it.skipIf(whySkipChromium() !== undefined)('the prompt with a form, and the form
   try {
     const page = await context.newPage();
     world.addFactor('totp');
+    world.addFactor('authy');
+    world.ceremonies.hasPush = true;
     const person = await world.person('proved');
     await context.addCookies([{ name: COOKIE, value: person.id, url: world.origin }]);
     const state = person.session?.session;
@@ -31,6 +33,10 @@ it.skipIf(whySkipChromium() !== undefined)('the prompt with a form, and the form
     await page.goto(`${world.origin}/_2fa/challenge`);
     await page.getByText('What you sent is kept.').waitFor();
     await lookAt(page, 'step-up-with-form');
+    await page.goto(`${world.origin}/_2fa/challenge/push?way=authy-1`);
+    await page.getByText('What you sent is kept.').waitFor();
+    await lookAt(page, 'push-with-form');
+    await page.goto(`${world.origin}/_2fa/challenge`);
     await page.getByRole('textbox', { name: 'Security code' }).fill(RIGHT_CODE);
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('heading', { name: 'Go on with what you were doing' }).waitFor();
