@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 const DAY_MS = 86_400_000;
+const HAS_UNIT = 'a time has a unit: 10s, 30m, 12h, 7d';
 const DATE = z.iso.date();
 const TIME = z.iso.datetime({ offset: true });
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -36,8 +37,8 @@ export function duration(least: string, most: string, standard: string) {
 export function time(least: string, most: string) {
   const [min, max] = [parseDuration(least) ?? 0, parseDuration(most) ?? Number.MAX_SAFE_INTEGER];
   return z
-    .string()
-    .regex(/^\d{1,9}(?:ms|s|m|h|d)$/, { message: 'a time has a unit: 10s, 30m, 12h, 7d', abort: true })
+    .string({ error: ({ input }) => (input === undefined ? undefined : HAS_UNIT) }) // a bare number, above all
+    .regex(/^\d{1,9}(?:ms|s|m|h|d)$/, { message: HAS_UNIT, abort: true })
     .refine(
       (text) => {
         const ms = parseDuration(text) ?? 0;

@@ -42,7 +42,8 @@ export async function loadConfig(path: string, env: Env): Promise<ConfigLoad> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
     if (code === undefined) throw error;
-    const rule = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`;
+    const rule =
+      code === 'ENOENT' ? 'there is no such file; name another one with --config' : `the file cannot be read (${code})`;
     return { ok: false, problems: [{ file: path, path: '', line: 1, column: 1, rule, severity: 'error' }] };
   }
 }
@@ -138,8 +139,9 @@ async function readFiles(config: ParsedConfig, env: Env, folder: string): Promis
     if (file === undefined) return undefined;
     try {
       return await readFile(resolve(folder, file), 'utf8');
-    } catch {
-      remarks.push(error(path, `the file ${resolve(folder, file)} cannot be read`));
+    } catch (failure) {
+      const code = failure instanceof Error && 'code' in failure ? String(failure.code) : 'unreadable';
+      remarks.push(error(path, `the file ${resolve(folder, file)} cannot be read (${code})`));
       return undefined;
     }
   };

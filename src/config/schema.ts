@@ -50,9 +50,14 @@ function isPlainUrl(text: string): boolean {
 /** Each profile key may stand here too; they are checked after merging, as one profile. */
 const overrides = Object.fromEntries(Object.keys(overrideSchemas()).map((key) => [key, z.unknown().optional()]));
 
+/** Says more than that a key is missing, and leaves every other mistake to the schema. */
+function ifMissing(rule: string) {
+  return ({ input }: { readonly input?: unknown }) => (input === undefined ? rule : undefined);
+}
+
 const upstream = z.strictObject({
   url: z
-    .string()
+    .string({ error: ifMissing('is missing; write the address of the application: https://10.0.0.5') })
     .refine(
       isPlainUrl,
       'the address of the application: http://host:port or https://host:port, without path and credentials',
@@ -221,7 +226,7 @@ const sessions = z.strictObject({
 export const configSchema = z.strictObject({
   listen: listen.prefault({}).describe('Where the gateway listens.'),
   publicUrl: z
-    .string()
+    .string({ error: ifMissing('is missing; write the one address that people use: https://lucy.example.com') })
     .refine(isOrigin, 'the one address that people use: https://lucy.example.com, without a path')
     .transform((text) => text.replace(/\/$/, ''))
     .describe('The one origin that people use. Requests for another host are refused, and cookies are bound to it.'),

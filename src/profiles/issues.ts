@@ -71,6 +71,7 @@ function bestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] |
 function typeRule(issue: Extract<Issue, { code: 'invalid_type' }>): string {
   // Without `input` in the issue the message is the only place that tells a missing key from a wrong one.
   if (/undefined$/.test(issue.message)) return 'is missing';
+  if (!issue.message.startsWith('Invalid ')) return issue.message;
   return `must be ${kindOf(issue.expected)}`;
 }
 

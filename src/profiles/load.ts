@@ -2,7 +2,7 @@
  * Finds a profile, lays the operator's overrides over it, and checks the result as one. Says everything that is wrong,
  * with the file and line it came from; never runs with half a profile.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileProfile } from './compile.ts';
@@ -43,8 +43,12 @@ export async function loadProfile({ ref, folder, overrides }: ProfileRequest): P
   let text: string;
   try {
     text = await readFile(file, 'utf8');
-  } catch {
-    return { ok: false, problems: [notFound(ref, file, isName, overrides)] };
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const rule = isName
+      ? `there is no shipped profile of this name, only ${(await shippedNames()).join(', ')}; the path of your own ends with .yaml`
+      : `the file ${file} cannot be read (${why})`;
+    return { ok: false, problems: [notFound(ref, file, rule, overrides)] };
   }
   const source = new Source(file, text);
   if (source.problems.length > 0) return { ok: false, problems: source.problems };
@@ -79,10 +83,14 @@ function isBlock(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function notFound(ref: string, file: string, isName: boolean, overrides: Overrides | undefined): Problem {
+async function shippedNames(): Promise<readonly string[]> {
+  const files = await readdir(SHIPPED);
+  return files.flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -'.yaml'.length)] : [])).toSorted();
+}
+
+function notFound(ref: string, file: string, rule: string, overrides: Overrides | undefined): Problem {
   const path = [...(overrides?.at ?? []), 'profile'];
   const spot = overrides?.source.locate(path) ?? { line: 1, column: 1 };
-  const rule = isName ? 'there is no shipped profile of this name' : 'the profile cannot be read';
   const where = { file: overrides?.source.file ?? file, path, ...spot };
   return problemAt(where, { path, rule, showValue: true }, ref, true);
 }

@@ -89,7 +89,7 @@ const SENTENCES: Readonly<Record<string, string | undefined>> = {
   MISSING_CHAR: 'a quote, bracket or colon is missing',
   TAB_AS_INDENT: 'YAML is indented with blanks, not with tabs',
   MULTILINE_IMPLICIT_KEY: 'a colon is missing, or a line is not indented',
-  BLOCK_AS_IMPLICIT_KEY: 'there is a second colon on this line; put the value in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'there is a second colon here; put the value in quotes, or indent the next line like this one',
   UNEXPECTED_TOKEN: 'there is something here that YAML does not expect; put the value in quotes',
   MULTIPLE_DOCS: 'only one document may stand in the file',
   TAG_RESOLVE_FAILED: 'tags (!name) mean nothing here',

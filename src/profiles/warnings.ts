@@ -1,4 +1,5 @@
 /** What a profile may say, but should be told about at every start. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ProfileData } from './schema.ts';
 
 export interface Advice {
@@ -39,6 +40,10 @@ export function profileWarnings(profile: ProfileData): readonly Advice[] {
         rule: 'a person may be able to write what this matches; prefer css or json',
       });
     }
+  }
+  for (const [i, { class: _, ...matched }] of profile.routes.entries()) {
+    const first = profile.routes.findIndex(({ class: _, ...earlier }) => isDeepStrictEqual(earlier, matched));
+    if (first < i) advice.push({ path: ['routes', i], rule: `is never reached: routes[${first}] says the same first` });
   }
   for (const [i, rule] of profile.routes.entries()) {
     if (

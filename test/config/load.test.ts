@@ -120,7 +120,7 @@ trustedProxies:
     './gateway.yaml:1:11 listen.prot: there is no such key; did you mean "port"?',
     './gateway.yaml:2:1 publicUrl: the one address that people use: https://lucy.example.com, without a path; it is "lucy.example.com"',
     './gateway.yaml:6:5 upstream.login.page: not a path of the application: begin with /, encode as a browser would, no host, no #; it is "nowhere"',
-    './gateway.yaml:8:3 sessions.idle: must be a text; it is 30',
+    './gateway.yaml:8:3 sessions.idle: a time has a unit: 10s, 30m, 12h, 7d; it is 30',
     './gateway.yaml:11:5 trustedProxies[1]: not a network: 10.0.0.0/8, fd00::/8, or a single address; it is "10.0.0/8"',
   ]);
 });
@@ -130,11 +130,17 @@ describe('single mistakes', () => {
     ['', /publicUrl: is missing[\s\S]*upstream: is missing/],
     ['publicUrl: https://a.example/app\nupstream: { url: http://127.0.0.1 }\n', /without a path/],
     [BASE.replace('10.0.0.7', 'user:geheim@10.0.0.7'), /without path and credentials$/],
-    [`${BASE}  profile: luci\n`, /upstream\.profile: there is no shipped profile of this name; it is "luci"/],
+    [
+      `${BASE}  profile: luci\n`,
+      /profile: there is no shipped profile of this name, only dokuwiki, [\w-]+, lucy, .*; it is "luci"/,
+    ],
     [`${BASE}  timeouts: { connect: 5 minutes }\n`, /a time has a unit/],
     [`${BASE}  timeouts: { connect: 1h }\n`, /between 100ms and 2m/],
     [`${BASE}  pin: abc\n`, /a pin is sha256/],
-    [`${BASE}  ca: ./none.pem\n`, /upstream\.ca: the file \.\/none\.pem cannot be read/],
+    [`${BASE}  ca: ./none.pem\n`, /upstream\.ca: the file \.\/none\.pem cannot be read \(ENOENT\)/],
+    [`${BASE}  profile: ./none.yaml\n`, /upstream\.profile: the file .*none\.yaml cannot be read \(ENOENT\)/],
+    ['upstream: {}\n', /publicUrl: is missing; write the one [\s\S]*upstream\.url: is missing; write the address/],
+    ['upstream:\n  url: http://127.0.0.1\n   profile: lucy\n', /or indent the next line like this one/],
     [`${BASE.replace('https://10.0.0.7', 'http://127.0.0.1')}  servername: a\n`, /needs an https address/],
     [`${BASE}store: { kind: mongo }\n`, /store\.kind: the kind is lowdb or redis/],
     [`${BASE}store: { kind: redis }\n`, /redis needs exactly one of store\.url, store\.sentinels and store\.cluster/],
@@ -271,7 +277,10 @@ describe('single mistakes', () => {
 
   test('a file that is not there', async () => {
     const loaded = await loadConfig(join(folder, 'none.yaml'), {});
-    expect(loaded).toMatchObject({ ok: false, problems: [{ rule: 'there is no such file' }] });
+    expect(loaded).toMatchObject({
+      ok: false,
+      problems: [{ rule: 'there is no such file; name another one with --config' }],
+    });
   });
 });
 

@@ -48,6 +48,17 @@ test('gateway-first: neither login nor whoami, and a warning where factor and pa
   expect(await problems('name: mine\n')).toEqual([expect.stringContaining('login: is missing')]);
 });
 
+test('a rule that comes too late is named with the one that takes its place', async () => {
+  const routes = [
+    '{ class: login, path: /x }',
+    '{ class: login, path: /x, methods: [GET] }',
+    '{ class: public, path: /x }',
+  ];
+  expect(await problems(`${GOOD}routes: [${routes.join(', ')}]\n`)).toEqual([
+    expect.stringContaining('routes[2]: is never reached: routes[0] says the same first'),
+  ]);
+});
+
 test('everything that is wrong is said at once, each with its line', async () => {
   const text = `name: My App
 mode: gateway
