@@ -12,7 +12,7 @@ import { loadConfig } from './config/load.ts';
 import { createLog } from './log.ts';
 import { formatProblems } from './profiles/problem.ts';
 import { CLIENT_NAME, makeCredential } from './request/client-credential.ts';
-import { StartError, startGateway } from './start.ts';
+import { pairOf, StartError, startGateway } from './start.ts';
 
 /** 1: the configuration is wrong. 3: it is right, but the gateway cannot run. 2 is commander's for wrong usage. */
 const EXIT = { config: 1, failed: 3 } as const;
@@ -24,6 +24,7 @@ const DEFAULT_CONFIG = 'config/gateway.yaml';
 const program = new Command('lucy-2fa')
   .description('A second factor in front of a web application that cannot be changed')
   .version(version(), '--version', 'print the version')
+  .showHelpAfterError('lucy-2fa --help lists the commands, lucy-2fa COMMAND --help the options of one.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
 program
@@ -59,6 +60,14 @@ program
       process.stderr.write(`${formatProblems(loaded.problems, options.config)}\n`);
       process.exitCode = EXIT.config;
       return;
+    }
+    const { tls } = loaded.config.listen;
+    if (tls !== undefined) {
+      try {
+        await pairOf(tls);
+      } catch (error) {
+        fail(error, EXIT.config);
+      }
     }
     if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings, options.config)}\n`);
     process.stdout.write(`${options.config}: no mistakes found (profile ${loaded.profile.name})\n`);
@@ -162,13 +171,13 @@ program
 program
   .command('demo')
   .description('run everything on this machine: a stand-in Lucy, a stand-in Authy and the gateway')
-  .option('--port <number>', 'port of the gateway', (text) => Number.parseInt(text, 10), 8080)
+  .option('--port <number>', 'port of the gateway; another one when it is taken', portNumber, 8080)
   .action((options: { port: number }) =>
     run(async () => {
       const { startDemo } = await import('./demo/demo.ts');
       const demo = await startDemo({
         host: '127.0.0.1',
-        port: Number.isInteger(options.port) ? options.port : 8080,
+        port: options.port,
         clock: systemClock,
         print: (line) => void process.stdout.write(`${line}\n`),
         logTo: { write: (line) => void process.stderr.write(line) },
@@ -248,15 +257,21 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError('a number of processes from 1 to 256');
 }
 
+function portNumber(text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number <= 65_535) return number;
+  throw new InvalidArgumentError('a port from 0 to 65535; 0 takes a free one');
+}
+
 function clientName(text: string): string {
   if (CLIENT_NAME.test(text)) return text;
   throw new InvalidArgumentError('small letters, digits and hyphens, at most 40');
 }
 
-function fail(error: unknown): never {
+function fail(error: unknown, code?: number): never {
   if (error instanceof StartError) {
     process.stderr.write(`lucy-2fa: ${error.message}\n`);
-    process.exit(error.code === 'config' ? EXIT.config : EXIT.failed);
+    process.exit(code ?? (error.code === 'config' ? EXIT.config : EXIT.failed));
   }
   process.stderr.write(`lucy-2fa: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(EXIT.failed);

@@ -280,13 +280,13 @@ async function openPort(opening: Promise<void>, { host, port }: { host: string; 
   }
 }
 
-async function pairOf(files: { readonly cert: string; readonly key: string }): Promise<Pair> {
+/** @throws StartError `tls`, with what is wrong with the two files */
+export async function pairOf(files: { readonly cert: string; readonly key: string }): Promise<Pair> {
   try {
     return await readPair(files);
   } catch (error) {
-    throw new StartError('tls', `The certificate or key of listen.tls cannot be used: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StartError('tls', `The certificate or key of listen.tls cannot be used: ${why}.`, { cause: error });
   }
 }
 

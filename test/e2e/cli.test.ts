@@ -15,6 +15,8 @@ import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy
 import { FakeBrowser, type Page } from '../fakes/browser.ts';
 import { freePort } from '../fakes/free-port.ts';
 import { type Header, RawConnection, rawBytes } from '../fakes/raw-http.ts';
+import { otherKey } from '../listen/other-certificate.ts';
+import { cert, key } from '../upstream/certificates.ts';
 import { Authenticator } from './authenticator.ts';
 import { GatewayProcess, MAIN, runCommand } from './gateway-process.ts';
 
@@ -94,9 +96,25 @@ describe('check', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
+  it('says that the key does not fit the certificate', async () => {
+    const path = join(folder, 'gateway.yaml');
+    const text = 'publicUrl: https://lucy.example.com\nupstream: { url: http://127.0.0.1:8081 }\n';
+    await writeFile(path, `${text}listen: { tls: { cert: cert.pem, key: key.pem } }\n`);
+    await writeFile(join(folder, 'cert.pem'), cert);
+    await writeFile(join(folder, 'key.pem'), otherKey);
+    const { code, stderr, stdout } = await runCommand(['check', '--config', path]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('listen.tls cannot be used: the key is not the one of the certificate');
+    await writeFile(join(folder, 'key.pem'), key);
+    expect((await runCommand(['check', '--config', path])).code).toBe(0);
+  });
+
   it('exits with 2 for a command or an option that there is not', async () => {
     expect((await runCommand(['strat'])).code).toBe(2);
-    expect((await runCommand(['check', '--fast'])).code).toBe(2);
+    const { code, stderr } = await runCommand(['check', '--fast']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--help lists the commands')]);
+    expect((await runCommand(['demo', '--port', 'first'])).code).toBe(2);
+    expect((await runCommand(['demo', '--port', '99999'])).code).toBe(2);
   });
 });
 
