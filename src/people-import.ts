@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { type Env, loadConfig } from './config/load.ts';
+import { checkOwner } from './owner.ts';
 import { readKnown, writeKnown } from './people/file.ts';
 import { type Merged, merge, readPeople } from './people/people.ts';
 import { formatProblems } from './profiles/problem.ts';
@@ -17,7 +18,7 @@ export interface ImportOptions {
   readonly env: Env;
   /** Otherwise only said what would be done. */
   readonly apply: boolean;
-  /** Forgets who is not in the list. */
+  /** Forgets who is not in the list, so that a damaged list, or one that is sealed with lost keys, does not matter. */
   readonly replace: boolean;
 }
 
@@ -46,8 +47,13 @@ export async function importPeople(options: ImportOptions): Promise<Omit<Merged,
     );
   }
   try {
+    if (options.apply) await checkOwner(config.secrets.keyFile);
     const keys = await openKeys(config.secrets.keyFile, { create: false });
-    const { people, ...counts } = merge(await readKnown(config.people.file, keys), read.people, options.replace);
+    const known = await readKnown(config.people.file, keys).catch((error: unknown) => {
+      if (options.replace && error instanceof StoreError && error.code !== 'unreadable') return new Map();
+      throw error;
+    });
+    const { people, ...counts } = merge(known, read.people, options.replace);
     if (options.apply) await writeKnown(config.people.file, keys, people);
     return counts;
   } catch (error) {

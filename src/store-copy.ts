@@ -2,6 +2,7 @@
 import type { Clock } from './clock.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
 import { createLog } from './log.ts';
+import { checkOwner } from './owner.ts';
 import { formatProblems } from './profiles/problem.ts';
 import { openConfigured, StartError } from './start.ts';
 import { type Copied, copyStore, isComplete } from './store/copy.ts';
@@ -29,6 +30,7 @@ export async function copyConfigured(options: StoreCopyOptions): Promise<boolean
   if (placeOf(source) === placeOf(target)) {
     throw new StartError('config', `${options.from} and ${options.to} name the same store; there is nothing to copy.`);
   }
+  for (const { config } of [source, target]) await checkOwner(config.secrets.keyFile);
   const log = createLog('warn', { write: (line) => options.tell(line.trimEnd()) });
   const from = await openConfigured(source, options.clock, log);
   let to: Store | undefined;

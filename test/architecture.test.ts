@@ -172,6 +172,7 @@ const COMPOSERS = new Set([
   'store-copy.ts',
   'ticket.ts',
   'people-import.ts',
+  'owner.ts',
   'main.ts',
   'cli',
   'demo',

@@ -19,7 +19,11 @@ export async function readKnown(path: string, keys: Keys): Promise<KnownPeople> 
     sealed = (await readFile(path, 'utf8')).trim();
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return new Map();
-    throw new StoreError('unreadable', `The file "${path}" cannot be read (${reason(error)}).`, { cause: error });
+    throw new StoreError(
+      'unreadable',
+      `The file "${path}" cannot be read (${reason(error)}); give it to the gateway's account.`,
+      { cause: error },
+    );
   }
   const people = peopleIn(open(path, keys, sealed));
   if (people === undefined) throw broken(path, 'damaged');
@@ -46,7 +50,7 @@ function open(path: string, keys: Keys, sealed: string): unknown {
 
 function broken(path: string, code: 'wrong-key' | 'damaged'): StoreError {
   const why = code === 'damaged' ? 'was changed or is no such file' : 'cannot be opened with the keys in the key file';
-  return new StoreError(code, `The file "${path}" ${why}; import the list of people again.`);
+  return new StoreError(code, `The file "${path}" ${why}; import the whole list again, with --replace.`);
 }
 
 function peopleIn(content: unknown): KnownPeople | undefined {

@@ -1,5 +1,5 @@
 /** A list of people imported while the gateway runs: the next code goes where the list says. A real mail server, a real start. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -69,6 +69,19 @@ it('a list is taken into use without a restart, for codes and for who may be fir
       identity: ALICE.email,
       code: expect.stringMatching(/^[0-9A-Z-]{24}$/),
     });
+
+    // The list is damaged still; the advice mends it.
+    const list = { file, configPath, env: {}, replace: false };
+    await expect(importPeople({ ...list, apply: true })).rejects.toThrow(/import the whole list again, with --replace/);
+    await importPeople({ ...list, apply: true, replace: true });
+    expect(await importPeople({ ...list, apply: false })).toMatchObject({ same: 1, added: 0 });
+
+    // What root writes the gateway's account cannot read; it is said before anything is written.
+    if (process.getuid?.() !== 0) return;
+    await chown(join(folder, 'data', 'keys.json'), 65_534, 65_534);
+    const sealed = await readFile(join(folder, 'data', 'people.sealed'));
+    await expect(importPeople({ ...list, apply: true })).rejects.toThrow(/user id 65534\).*run it as that account/);
+    expect(await readFile(join(folder, 'data', 'people.sealed'))).toEqual(sealed);
   } finally {
     await started.stop(1_000);
     await Promise.all([lucy.close(), smtp.stop()]);
