@@ -257,6 +257,7 @@ export class Gateway {
         if (!decision.guarded && decision.jar === 'own' && this.#isScriptedPage(way)) return this.#logins.page(way);
         return pass(this.#pass, way, decision);
       case 'exchange':
+        if (way.route.login === undefined && this.#isScriptedPage(way)) return this.#logins.page(way);
         return this.#logins.exchange(decision.dropFirst, way);
       case 'logout':
         return this.#logins.logout(decision.alone === true, way);

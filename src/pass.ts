@@ -60,8 +60,8 @@ export interface Answers {
   failed(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 }
 
-/** Longest answer that is read for a token, in bytes, and how long it may take, in ms. */
-const MAX_TOKEN_ANSWER_BYTES = 65_536;
+/** Longest answer that is read for a token, in bytes: a login page, too. And how long it may take, in ms. */
+const MAX_TOKEN_ANSWER_BYTES = 1_048_576;
 const TOKEN_ANSWER_TIMEOUT_MS = 60_000;
 
 type Held = { readonly send: FlatHeaders } | 'taken';
@@ -136,7 +136,7 @@ class Passing implements Forwarding {
     const framing: Framing =
       bodyRead !== undefined && bodyComplete && bodyRead.length > 0 ? { length: bodyRead.length } : 'stream';
     const { token, route } = this.#way;
-    const givesToken = guarded && route.givesToken === true;
+    const givesToken = guarded && route.givesToken !== undefined;
     this.headers = headersFor(this.#way, this.#parts.upstreamHost, {
       cookie,
       framing: givesToken && framing === 'stream' ? 'none' : framing,
@@ -172,7 +172,9 @@ class Passing implements Forwarding {
       signal,
       ...(bodyRead === undefined ? {} : { body: bodyRead }),
     });
-    this.#newToken = newTokenIn(reply, this.#way.settings.profile.tokens);
+    const { route, settings } = this.#way;
+    const isPage = route.givesToken === 'login' && isSafe(this.req.method ?? '');
+    this.#newToken = newTokenIn(reply, settings.profile, { isListed: route.givesToken === 'refresh', isPage });
     const answer = this.#newToken?.reply ?? reply;
     const held = await heldBy(this.onHead(answer));
     if (held === 'taken' || this.res.destroyed || this.res.headersSent) return;

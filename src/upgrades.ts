@@ -82,7 +82,7 @@ export class Upgrades {
       return refuseUpgrade(socket, 401, this.#parts.clock, pageOf('login', settings));
     }
     // An upgrade has no judge of logins, and an application that ignores the header answers it as a plain GET.
-    if (route.login !== undefined || route.isOracle || route.givesToken)
+    if (route.login !== undefined || route.isOracle || route.givesToken !== undefined)
       return refuseUpgrade(socket, 400, this.#parts.clock);
     const socketOf = new SocketAnswer(this.#parts, session, settings, scope, mayCarryCredentials(query.names()));
     const cookie = joinCookies(session.jar.header(path, this.#parts.clock.now()), cookies.readable);

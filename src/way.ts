@@ -74,7 +74,7 @@ export function doubtOf(
   profile: Profile,
 ): GatePage | undefined {
   if (form?.read === 'fields' && form.fields.names().some((name) => profile.isSessionName(name))) return 'bad-request';
-  if (route.givesToken === true && start?.complete === false) return 'body-too-large';
+  if (route.givesToken !== undefined && start?.complete === false) return 'body-too-large';
   const rechecked = isVerified && profile.whoami?.recheck === 'unsafe';
   if (route.login?.unreadable === true && !rechecked)
     return start?.complete === false ? 'body-too-large' : 'unsupported-type';

@@ -1,7 +1,7 @@
 /**
  * Tokens that an application hands out in the body of an answer, and what a browser has in their place. Pure: which token of ours
  * a request shows, and who may have the answer of a login that was kept back. A token of ours is worth nothing without the
- * cookie of its session, and never reaches the application.
+ * cookie of its session, and never reaches the application in `Authorization`.
  */
 import type { Session } from './session.ts';
 import type { Identity, Instant } from './types.ts';

@@ -21,8 +21,8 @@ export interface Asked {
   readonly proof?: DemandedProof | undefined;
   /** What `Authorization` is worth in this session, where it is verified. */
   readonly authorization: Authorization;
-  /** The answer hands out a token of the application. */
-  readonly givesToken?: true | undefined;
+  /** The answer hands out a token of the application, or may do so because people log in at this address. */
+  readonly givesToken?: 'login' | 'refresh' | undefined;
 }
 
 /** Which cookies of the application travel with a request (I2). */
@@ -81,8 +81,10 @@ export function decide(session: Session, asked: Asked): Decision {
   if (verified && asked.isLogout) return { do: 'logout' };
 
   // Whatever opens this address: a token of the application is no answer for anybody who owes a factor.
-  if (asked.givesToken === true && !verified && asked.route !== 'service' && !asked.isLogin) {
-    return refuse(session, asked);
+  if (asked.givesToken !== undefined && !verified && asked.route !== 'service' && !asked.isLogin) {
+    // Where people log in it may be a login that nobody knows for one, by a GET as well: its answer is judged like that of any.
+    const isOpen = asked.givesToken === 'login' && session.state === 'anonymous' && asked.route !== 'protected';
+    return isOpen ? { do: 'exchange', dropFirst: false } : refuse(session, asked);
   }
 
   switch (asked.route) {

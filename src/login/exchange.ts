@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import { intercept } from '../gate/intercept.ts';
 import { returnPath } from '../gate/redirect.ts';
 import { identityOf } from '../gate/session.ts';
-import type { Identity, ReturnPath } from '../gate/types.ts';
+import type { Identity, ReturnPath, Verdict } from '../gate/types.ts';
 import type { Log } from '../log.ts';
 import type { FoundToken, LoginMatch, Profile } from '../profiles/profile.ts';
 import type { LiveSession } from '../session/live.ts';
@@ -154,12 +154,14 @@ async function judge(
   const hint = hintOf(profile, login);
   const isAttempt = login !== undefined && !request.isOracle;
   const naming = await parts.app.whoami(session, request.client);
+  const verdict = verdictOn(request, got.reply);
+  const hidesToken = !token.has && mayHideToken(profile, got.reply, verdict);
   const seen = intercept({
-    verdict: isAttempt ? profile.judge(toAnswer(got.reply)) : undefined,
+    verdict,
     naming,
     hint,
     hintMustMatch: profile.hintMustMatch,
-    hasToken: token.has,
+    hasToken: token.has || hidesToken,
   });
   switch (seen.is) {
     case 'no-login':
@@ -168,6 +170,7 @@ async function judge(
       await parts.sessions.settled(session);
       return { is: 'answer', ...got };
     case 'withhold':
+      if (hidesToken && naming?.is === 'nobody') parts.log.warn('login_token_unfit', { identity: hint });
       parts.log.warn('authn_login_withheld', { client: request.client, why: seen.why, hint });
       await parts.sessions.end(session, 'refused');
       return { is: 'withheld', why: seen.why };
@@ -215,12 +218,25 @@ async function answered(
 
 /** No jar, so nobody can be logged in by cookies; a login that claims success all the same is none that we could guard. */
 function judgeWithoutJar(request: ExchangeRequest, reply: Reply, hasToken: boolean): Exchanged {
-  const { login, profile } = request;
-  if (hasToken) return { is: 'withheld', why: 'identity-unknown' };
-  if (login !== undefined && !request.isOracle && profile.judge(toAnswer(reply)) === 'accepted') {
+  const verdict = verdictOn(request, reply);
+  if (hasToken || verdict === 'accepted' || mayHideToken(request.profile, reply, verdict)) {
     return { is: 'withheld', why: 'identity-unknown' };
   }
   return { is: 'answer', reply, newId: undefined, touchedJar: false };
+}
+
+/** What the rules say; nothing of what is no attempt. */
+function verdictOn({ isOracle, login, profile }: ExchangeRequest, reply: Reply): Verdict | undefined {
+  return login === undefined || isOracle ? undefined : profile.judge(toAnswer(reply));
+}
+
+/**
+ * Where a token is how people are known, an answer to a password that no rule calls a refusal may have one that was not seen: in
+ * another type, or at another place, as whoever asks may choose. The application names nobody then, and is no witness (I6).
+ */
+function mayHideToken(profile: Profile, reply: Reply, verdict: Verdict | undefined): boolean {
+  if (profile.tokens === undefined) return false;
+  return verdict === 'accepted' || (verdict === 'unsure' && reply.status < 400);
 }
 
 function hintOf(profile: Profile, login: LoginMatch | undefined): Identity | undefined {

@@ -13,7 +13,7 @@ import type { LiveSession } from '../session/live.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { Collection, CounterRecord } from '../store/store.ts';
 import type { FlatHeaders, Reply } from '../upstream/upstream.ts';
-import { withBody } from './script.ts';
+import { withOurs } from './new-token.ts';
 
 /** From the password on: a prompt may be open for ten minutes, and then the login is sent again. */
 const LIFE_MS = 900_000;
@@ -82,7 +82,7 @@ export class KeptAnswers {
   async exchange(session: LiveSession, handle: string, reply: Reply, found: FoundToken): Promise<Reply> {
     const ours = newToken(cryptoRandomBytes);
     await this.#rename(session, this.#parts.sessions, handle, ours);
-    return withBody(reply, found.putIn(ours));
+    return withOurs(reply, found, ours, () => true); // what is for the vault is there already
   }
 
   async #rename(session: LiveSession, sessions: Sessions, handle: string, ours: string): Promise<void> {

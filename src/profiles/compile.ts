@@ -25,6 +25,9 @@ export function profileFrom(raw: unknown): Profile {
 /** The login of an application that comes after ours: nothing of it is known here, or open. */
 const UNSEEN: LoginData = { page: '/', requests: [], success: [], failure: [], script: [], ignore: [] };
 
+/** RFC 6750 2.2 and 2.3: where an application may believe a token beside the header. What stands there is never one of ours. */
+const OTHER_PLACES_OF_TOKENS = ['access_token'];
+
 export function compileProfile(data: ProfileData): Profile {
   const login = data.login ?? UNSEEN;
   const identify = compileIdentity(data.identity);
@@ -37,7 +40,10 @@ export function compileProfile(data: ProfileData): Profile {
     when: condition(rule.when),
     readsBody: rule.when !== undefined,
   }));
-  const tokens = login.bearer === undefined ? undefined : compileBearer(login.bearer);
+  const places = logins.map(({ place }) => place);
+  const tokens = login.bearer === undefined ? undefined : compileBearer(login.bearer, places);
+  const tokenNames = tokens === undefined ? [] : OTHER_PLACES_OF_TOKENS;
+  const passwordNames = tokens === undefined ? [] : logins.flatMap(({ jsonPassword }) => jsonPassword ?? []);
   const scripted = new Set([login.script].flat());
   const bodyPlaces: readonly PlaceMatcher[] = [
     ...rules.filter((rule) => rule.readsBody).map((rule) => rule.place),
@@ -83,8 +89,9 @@ export function compileProfile(data: ProfileData): Profile {
       ? onPublicHost(question)
       : onOwnHost(question, attempt !== undefined || isOracle);
     const bare = { class: routeClass, isLogout: isLogout(question), isOracle };
-    const givesToken = tokens?.gives(question.method, question.path) === true;
-    const answer: RouteAnswer = givesToken ? { ...bare, givesToken } : bare;
+    const gives = tokens?.gives(question.method, question.path);
+    const givesToken = gives !== undefined && question.onPublicHost ? 'refresh' : gives; // nobody logs in there
+    const answer: RouteAnswer = givesToken === undefined ? bare : { ...bare, givesToken };
     const told = attempt ?? (question.onPublicHost ? undefined : strayLogin(logins, question));
     return told === undefined ? answer : { ...answer, login: told };
   };
@@ -121,8 +128,8 @@ export function compileProfile(data: ProfileData): Profile {
     signOut: compileSignOut(data),
     isReadable: compileReadable(data.cookies),
     isRolling: compileRolling(data.cookies),
-    isForbiddenInQuery: compileForbiddenInQuery(data.cookies, logins),
-    isSessionName: compileSessionName(data.cookies),
+    isForbiddenInQuery: compileForbiddenInQuery(data.cookies, logins, [...tokenNames, ...passwordNames]),
+    isSessionName: compileSessionName(data.cookies, tokenNames),
     identify,
     authorization: compileAuthorization(data.authorization, identify),
     hintMustMatch: data.identity.hint === 'match',

@@ -19,13 +19,18 @@ export function compileRolling(cookies: ProfileData['cookies']): (cookie: string
 export function compileForbiddenInQuery(
   cookies: ProfileData['cookies'],
   logins: readonly LoginRequest[],
+  further: readonly string[],
 ): (name: string) => boolean {
-  const forbidden = new Set([...cookies.session, ...logins.flatMap((login) => login.names)].map(phpName));
+  const names = logins.flatMap((login) => login.names);
+  const forbidden = new Set([...cookies.session, ...names, ...further].map(phpName));
   return (name) => forbidden.has(phpName(name));
 }
 
 /** A session id in a form is believed by PHP without `session.use_only_cookies`, when no cookie comes (attack 23). */
-export function compileSessionName(cookies: ProfileData['cookies']): (name: string) => boolean {
-  const sessions = new Set(cookies.session.map(phpName));
+export function compileSessionName(
+  cookies: ProfileData['cookies'],
+  further: readonly string[],
+): (name: string) => boolean {
+  const sessions = new Set([...cookies.session, ...further].map(phpName));
   return (name) => sessions.has(phpName(name));
 }

@@ -18,6 +18,8 @@ export interface LoginRequest {
   readonly inQuery: boolean;
   /** Names that must not stand in a query, where the application might prefer them. */
   readonly names: readonly string[];
+  /** The name of a password in JSON; in a query, of a GET too, an obliging application might take it. */
+  readonly jsonPassword: string | undefined;
   match(question: RouteQuestion): LoginMatch | undefined;
   /** Whether another reading of the same request would be a login; it is then closed, not judged. */
   mightMatch(question: RouteQuestion): boolean;
@@ -59,6 +61,7 @@ export function compileLoginRequest(data: LoginRequestData): LoginRequest {
     kind,
     inQuery,
     names: data.json === undefined && !inQuery ? [user, password] : [],
+    jsonPassword: data.json === undefined || inQuery ? undefined : password.slice(password.lastIndexOf('/') + 1),
     match: (question) => (isExact(question) ? read(question) : undefined),
     mightMatch: (question) => isWide(question) && read(question) !== undefined,
     stray: (question) => (isWide(question) && !isExact(question) ? read(question) : undefined),

@@ -29,8 +29,8 @@ export interface RouteAnswer {
   readonly isLogout: boolean;
   /** A password check that logs nobody in (Yii's AJAX validation): forwarded like a login, never taken for one. */
   readonly isOracle: boolean;
-  /** The answer has a token of the application in it. */
-  readonly givesToken?: true;
+  /** The answer has a token of the application in it, or may have. */
+  readonly givesToken?: TokenGiver;
 }
 
 export interface LoginMatch {
@@ -103,13 +103,20 @@ export interface FoundToken {
   readonly token: string;
   /** The body with another token in its place, and nothing of the first one. */
   putIn(ours: string): Buffer;
+  /** Another text of the same answer with `ours` in the place of the token; `undefined` when a trace of it would be left. */
+  cover(text: string, ours: string): string | undefined;
 }
+
+/** `login`: the address of a login, where anything may be answered with a token; `refresh`: one that the profile lists. */
+export type TokenGiver = 'login' | 'refresh';
 
 export interface TokenRules {
   /** Whether the whoami question carries the token. */
   readonly withWhoami: boolean;
-  /** Whether the answer of this request has a new token, beside those of logins. */
-  gives(method: string, path: string): boolean;
+  /** Whether the answer of this request may have a token. */
+  gives(method: string, path: string): TokenGiver | undefined;
+  /** Whether a body is looked at at all: anything else than JSON may have a token that is not seen. */
+  isRead(body: Buffer): boolean;
   /** @returns `unfit` for a body that has, or may have, one that cannot be exchanged: it must not go out. */
   find(body: Buffer): FoundToken | 'unfit' | undefined;
 }

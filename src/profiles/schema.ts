@@ -111,12 +111,14 @@ const bearerShape = z.strictObject({
     )
     .default([])
     .describe(
-      'Further requests whose answer has a new token in the same place. For verified sessions only, at most 64 kB each way. Missing: that token goes to the browser as it is.',
+      'Further requests whose answer is JSON with a new token in the same place. For verified sessions only, at most 64 kB each way. Missing: that token goes to the browser as it is.',
     ),
   whoami: z
     .boolean()
     .default(false)
-    .describe('Whether the whoami question carries the token. Needed where the application knows nobody by cookies.'),
+    .describe(
+      'Whether the whoami question carries the token. Needed where the application knows nobody by cookies. Without it a new token is taken for that of the same person.',
+    ),
 });
 
 const loginShape = z.strictObject({

@@ -3,11 +3,12 @@
  * one of ours, which is worth nothing without the cookie of its session (attack 7).
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FakeBrowser, Page } from '../fakes/browser.ts';
-import { SharedStore } from '../fakes/shared-store.ts';
+import type { FakeBrowser } from '../fakes/browser.ts';
+import { type Member, SharedStore } from '../fakes/shared-store.ts';
 import { askForSocket, BOBS_SECRET, cookieOf, raw } from './attack-steps.ts';
 import { ALICE, BOB, Harness, type HarnessOptions } from './harness.ts';
 import { startTokenApp, TOKEN_PROFILE, type TokenApp } from './token-app.ts';
+import { call, expectTokensApart, formOf, login, proveFactor, signInWithToken, tokenIn } from './token-steps.ts';
 
 let app: TokenApp;
 let h: Harness;
@@ -40,47 +41,9 @@ function newBrowser(): FakeBrowser {
   return browser;
 }
 
-const formOf = ({ email, password }: typeof ALICE) => ({ user: email, password });
-
-function login(browser: FakeBrowser, who = ALICE): Promise<Page> {
-  return browser.postJson('/api/login', formOf(who));
-}
-
-/** As far as the proof: the page stands there again, and its script knows no token. */
-async function prove(browser: FakeBrowser, who = ALICE): Promise<void> {
-  await browser.get('/login');
-  expect((await login(browser, who)).status).toBe(401);
-  h.clock.advance(30_000);
-  const code = who === ALICE ? h.totp() : h.totp(BOBS_SECRET);
-  await browser.submit(await browser.get('/_2fa/challenge'), { code }, { followRedirects: false });
-}
-
-function tokenIn({ html }: Page): string {
-  return JSON.parse(html).data.token;
-}
-
-async function signedIn(browser = newBrowser(), who = ALICE): Promise<{ browser: FakeBrowser; ours: string }> {
-  await prove(browser, who);
-  const answer = await login(browser, who);
-  expect(answer.status).toBe(200);
-  return { browser, ours: tokenIn(answer) };
-}
-
-function call(browser: FakeBrowser, token: string | undefined, target = '/api/things', method = 'GET'): Promise<Page> {
-  const headers = token === undefined ? [] : ([['Authorization', `Bearer ${token}`]] as const);
-  if (method === 'GET') return browser.get(target, { as: 'fetch', headers });
-  return browser.send(method, target, 'application/json', Buffer.from('{}'), { as: 'fetch', headers });
-}
-
-/** In bytes: what the application handed out came to no browser, and nothing of ours to the application. */
-function expectApart(): void {
-  expect(app.tokens.size + app.requests.length).toBeGreaterThan(0);
-  for (const browser of browsers) {
-    const received = browser.transcript.toString('latin1').replaceAll('\\/', '/');
-    for (const token of app.tokens.keys()) expect(received.includes(token)).toBe(false);
-  }
-  expect(app.requests.join('')).not.toContain('lucy2fa_');
-}
+const prove = (browser: FakeBrowser, who = ALICE): Promise<void> => proveFactor(h, browser, who);
+const signedIn = (browser = newBrowser(), who = ALICE) => signInWithToken(h, browser, who);
+const expectApart = (): void => expectTokensApart(app, browsers);
 
 describe('before the proof', () => {
   it.each([
@@ -355,21 +318,41 @@ describe('a new token', () => {
   });
 });
 
-it('what one gateway hands over, the other knows', async () => {
+it('the answer with a token of ours waits for the store: the next request may reach another gateway', async () => {
+  const members: Member[] = [];
   await start({
     stores: (clock) => {
       const shared = new SharedStore(clock);
-      return [shared.member(), shared.member()];
+      members.push(shared.member(), shared.member());
+      return members;
     },
   });
-  const { browser, ours } = await signedIn();
-  for (let i = 0; i < 4; i += 1) expect((await call(browser, ours)).status).toBe(200);
-  const next = tokenIn(await call(browser, ours, '/api/refresh', 'POST'));
-  for (let i = 0; i < 4; i += 1) {
-    expect((await call(browser, next)).status).toBe(200);
-    expect((await call(browser, ours)).status).toBe(200);
-  }
-  await call(browser, next, '/api/logout', 'POST');
-  for (let i = 0; i < 4; i += 1) expect((await call(browser, next)).status).toBe(401);
+  const browser = newBrowser();
+  await prove(browser);
+  const [slow] = members;
+  if (slow === undefined || h.front === undefined) throw new Error('there are two');
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const reached = new Promise<void>((resolve) => {
+    slow.beforeWrite = () => {
+      resolve();
+      return released;
+    };
+  });
+  h.front.turn = 0;
+  let isAnswered = false;
+  const answering = login(browser).finally(() => {
+    isAnswered = true;
+  });
+  await reached;
+  for (let i = 0; i < 5; i += 1) await raw(h, 'GET', '/login');
+  expect(isAnswered).toBe(false);
+  slow.beforeWrite = async () => {};
+  release();
+  const ours = tokenIn(await answering);
+  h.front.turn = 1;
+  expect((await call(browser, ours)).status).toBe(200);
   expectApart();
 });

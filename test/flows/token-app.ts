@@ -3,7 +3,7 @@
  * `Authorization: Bearer`. It keeps everything it was sent, and every token that it ever handed out.
  */
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface TokenApp {
@@ -16,6 +16,12 @@ export interface TokenApp {
   write: (answer: Readonly<Record<string, unknown>>) => Buffer;
   /** Whose token a refresh hands out; without it that of who asks. */
   refreshesFor: string | undefined;
+  /** Further headers of an answer with a token, or others in the place of the usual ones. */
+  headers: (token: string) => Readonly<Record<string, string | string[]>>;
+  /** Takes credentials as no client of its own sends them: by any method, in any type of body, in the query. */
+  obliging: boolean;
+  /** Gives whoever opens its page a cookie, and knows its own logins by it. */
+  visits: boolean;
   close(): Promise<void>;
 }
 
@@ -46,30 +52,41 @@ const PAGE = '<!doctype html><html><head><title>Log in</title></head><body><form
 
 export async function startTokenApp(passwords: Readonly<Record<string, string>>): Promise<TokenApp> {
   const requests: string[] = [];
-  const json = (res: ServerResponse, status: number, body: Buffer): void => {
-    res.writeHead(status, { 'Content-Type': 'application/json', ETag: '"1"', 'X-App': 'yes' }).end(body);
+  let visitor = '';
+  const json = (res: ServerResponse, status: number, body: Buffer, more: OutgoingHttpHeaders = {}): void => {
+    res.writeHead(status, { 'Content-Type': 'application/json', ETag: '"1"', 'X-App': 'yes', ...more }).end(body);
   };
   const handOut = (res: ServerResponse, name: string): void => {
     const token = `${randomBytes(24).toString('base64')}/x.${randomBytes(8).toString('hex')}`;
     app.tokens.set(token, name);
-    json(res, 200, app.write({ data: { token, name }, again: `Bearer ${token}`, id: 9007199254740000 }));
+    const body = app.write({ data: { token, name }, again: `Bearer ${token}`, id: 9007199254740000 });
+    json(res, 200, body, { ...app.headers(token) });
   };
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
     requests.push(`${req.method} ${req.url}\n${JSON.stringify(req.rawHeaders)}\n${body}`);
-    if (req.url === '/login') return void res.writeHead(200, { 'Content-Type': 'text/html' }).end(PAGE);
-    if (req.url === '/api/login') {
-      const { user = '', password } = JSON.parse(body);
+    const { pathname, searchParams } = new URL(req.url ?? '/', 'http://app');
+    if (pathname === '/login') {
+      const cookie = app.visits ? { 'Set-Cookie': 'SID=a-visitor; Path=/' } : {};
+      return void res.writeHead(200, { 'Content-Type': 'text/html', ...cookie }).end(PAGE);
+    }
+    if (pathname === '/api/login' && (req.method === 'POST' || app.obliging)) {
+      const { user = '', password = '' } = credentials(body, searchParams);
       if (passwords[user] === undefined || passwords[user] !== password) return void res.writeHead(403).end('{}');
+      if (req.headers['content-type'] === 'application/json') visitor = user;
       return handOut(res, user);
     }
-    const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1] ?? '';
+    // Who the cookie of the page names: whoever logged in last.
+    if (pathname === '/api/visitor' && app.visits)
+      return json(res, 200, Buffer.from(JSON.stringify({ name: visitor })));
+    const shown = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1];
+    const token = shown ?? (app.obliging ? searchParams.get('access_token') : undefined) ?? '';
     const name = app.tokens.get(token);
     if (name === undefined) return void res.writeHead(401).end();
-    if (req.url === '/api/refresh') return handOut(res, app.refreshesFor ?? name);
-    if (req.url === '/api/logout') app.tokens.delete(token);
+    if (pathname === '/api/refresh') return handOut(res, app.refreshesFor ?? name);
+    if (pathname === '/api/logout') app.tokens.delete(token);
     json(res, 200, Buffer.from(JSON.stringify({ name, secret: `secret-of-${name}` })));
   };
   const server = createServer((req, res) => void answer(req, res).catch(() => res.destroy()));
@@ -81,6 +98,9 @@ export async function startTokenApp(passwords: Readonly<Record<string, string>>)
     tokens: new Map(),
     write: (value) => Buffer.from(JSON.stringify(value)),
     refreshesFor: undefined,
+    headers: () => ({}),
+    obliging: false,
+    visits: false,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -88,4 +108,11 @@ export async function startTokenApp(passwords: Readonly<Record<string, string>>)
       }),
   };
   return app;
+}
+
+/** JSON, or a form, or what the query says. */
+function credentials(body: string, query: URLSearchParams): Readonly<Record<string, string | undefined>> {
+  if (body.startsWith('{')) return JSON.parse(body);
+  const { pass, ...fields } = Object.fromEntries(body === '' ? query : new URLSearchParams(body));
+  return pass === undefined ? fields : { ...fields, password: pass };
 }

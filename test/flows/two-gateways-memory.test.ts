@@ -1,7 +1,8 @@
 import { SharedStore } from '../fakes/shared-store.ts';
 import { type SharedKind, twoGateways } from './two-gateways.ts';
+import { tokensThroughTwoGateways } from './two-gateways-tokens.ts';
 
-twoGateways('a store in memory', (): SharedKind => {
+function open(): SharedKind {
   let shared: SharedStore | undefined;
   return {
     async stores(clock) {
@@ -12,4 +13,7 @@ twoGateways('a store in memory', (): SharedKind => {
       shared?.setDown(down);
     },
   };
-});
+}
+
+twoGateways('a store in memory', open);
+tokensThroughTwoGateways('a store in memory', open);

@@ -4,6 +4,7 @@ import { openRedisStore } from '../../src/store/redis/open.ts';
 import { type RedisProcess, startRedis } from '../fakes/redis-server.ts';
 import { newFolder } from '../store/samples.ts';
 import { type SharedKind, twoGateways } from './two-gateways.ts';
+import { tokensThroughTwoGateways } from './two-gateways-tokens.ts';
 
 let redis: RedisProcess;
 let prefixes = 0;
@@ -12,24 +13,27 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-twoGateways('Redis', (): SharedKind => {
+function open(): SharedKind {
   prefixes += 1;
   const prefix = `t${prefixes}`;
   return {
     async stores(clock) {
       const keyFile = `${await newFolder()}/keys.json`;
-      const open = () =>
+      const one = () =>
         openRedisStore({
           server: { kind: 'single', addresses: [{ host: '127.0.0.1', port: redis.port }], database: 0, timeoutMs: 500 },
           prefix,
           clock,
           openKeys: (options) => openKeys(keyFile, options),
         });
-      return [await open(), await open()];
+      return [await one(), await one()];
     },
     /** The server takes connections and never answers: the worst way to be out of reach. */
     async setDown(down) {
       redis.child.kill(down ? 'SIGSTOP' : 'SIGCONT');
     },
   };
-});
+}
+
+twoGateways('Redis', open);
+tokensThroughTwoGateways('Redis', open);

@@ -140,9 +140,20 @@ describe('a password or token of the application', () => {
 
   it('is handed out to verified sessions only, whatever opens the address', () => {
     for (const { session, asked, decision } of cases) {
-      const given = decide(session, { ...asked, givesToken: true });
+      const given = decide(session, { ...asked, givesToken: 'refresh' });
       const mayBe = session.state === 'verified' || asked.route === 'service' || asked.isLogin;
       if (mayBe) expect(given).toEqual(decision);
+      else expect(['show', 'refuse']).toContain(given.do);
+    }
+  });
+
+  it('may be handed out where people log in: nothing there passes unread, by whatever method', () => {
+    for (const { session, asked, decision } of cases) {
+      const given = decide(session, { ...asked, givesToken: 'login' });
+      const mayBe = session.state === 'verified' || asked.route === 'service' || asked.isLogin;
+      const isRead = session.state === 'anonymous' && asked.route !== 'protected' && !asked.isUpgrade;
+      if (mayBe) expect(given).toEqual(decision);
+      else if (isRead) expect(given).toEqual({ do: 'exchange', dropFirst: false });
       else expect(['show', 'refuse']).toContain(given.do);
     }
   });
