@@ -132,13 +132,10 @@ export class FactorEnroller implements Enroller {
     if (!read.ok) return read;
 
     const tries = await counters.tryOnce(draft.enrolment.id, draft.expiresAt);
-    if (tries > DRAFT_TRIES) {
-      await this.discard(session);
-      return refusal('guesses-spent');
-    }
+    if (tries > triesOf(factor)) return this.#spent(session, identity);
     const matter = this.#matter(session, user, draft, factor);
     const verification = await verifyAnswer(this.#parts, matter, read.answer);
-    if (!verification.ok) return this.#refuse(draft, factor, verification.reason, tries);
+    if (!verification.ok) return this.#refuse(session, draft, factor, verification.reason, tries);
 
     const enrolment: Enrolment = {
       ...draft.enrolment,
@@ -302,7 +299,14 @@ export class FactorEnroller implements Enroller {
     return begun ?? { ok: false, reason: 'unavailable' };
   }
 
+  async #spent(session: LiveSession, identity: Identity): Promise<Refusal> {
+    this.#parts.log.warn('authn_enrolment_fail_max', { identity });
+    await this.discard(session);
+    return refusal('draft-spent');
+  }
+
   async #refuse(
+    session: LiveSession,
     draft: Draft,
     factor: Factor,
     reason: Extract<Verification, { ok: false }>['reason'],
@@ -310,13 +314,20 @@ export class FactorEnroller implements Enroller {
   ): Promise<Refusal> {
     const digits = factor.digits;
     if (reason === 'wrong') {
-      return refusal(wrongCode(factor, reason), { digits, wrongInARow: tries, left: DRAFT_TRIES - tries });
+      const left = triesOf(factor) - tries;
+      if (left <= 0) return this.#spent(session, ownerOf(session));
+      return refusal(wrongCode(factor, reason), { digits, wrongInARow: tries, left });
     }
     if (reason === 'replayed') return refusal(wrongCode(factor, reason), { digits });
     await this.#parts.counters.refundTry(draft.enrolment.id);
     if (reason === 'expired' || reason === 'superseded') return refusal(lateCode(factor, reason));
     return refusal(troubleCode(reason));
   }
+}
+
+/** Whoever typed the number of somebody else must not use up what the provider allows that number. */
+function triesOf({ checksPerAddress }: Factor): number {
+  return checksPerAddress === undefined ? DRAFT_TRIES : Math.min(DRAFT_TRIES, checksPerAddress - 1);
 }
 
 function isFull(factor: Factor, user: UserRecord | undefined): boolean {

@@ -28,6 +28,7 @@ export type RefusalCode =
   | 'guesses-spent' // this login is void; the password is asked again
   | 'locked' // only an administrator helps
   | 'send-paused'
+  | 'number-busy' // a code to this number waits for somebody who signs in
   | 'spending-stopped' // texts and calls of everybody
   // the login behind the prompt
   | 'login-expired'
@@ -59,6 +60,7 @@ export type RefusalCode =
   | 'factor-off'
   | 'factor-exists'
   | 'draft-missing'
+  | 'draft-spent' // too many wrong codes
   | 'fresh-proof-needed'
   | 'factor-required' // the policy demands one: the last cannot be removed
   | 'too-many-of-kind'

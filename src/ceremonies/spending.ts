@@ -58,7 +58,7 @@ export async function payFor(
     return refusal('number-country');
   }
   const { identity } = matter.person;
-  const to = numberIn(matter.enrolment.data)?.e164 ?? numberKey(matter.enrolment);
+  const to = addressKey(matter.enrolment);
   // Anybody can type the number of somebody else into a draft; that takes nothing of what its owner needs to sign in.
   const own = [`send:${identity}`, `${matter.purpose === 'enrol' ? 'send-new' : 'send-to'}:${to}`];
   // Counted apart, and for good: an asking that ends as a notification in the app sends no text, and rings a phone all the same.
@@ -116,6 +116,11 @@ function numberOf({ enrolment, person }: Matter): KnownNumber | undefined {
   const ending = endingOf(enrolment);
   const { phone } = person;
   return ending !== undefined && phone?.e164.endsWith(ending) === true ? phone : undefined;
+}
+
+/** Where messages for an enrolment go. */
+export function addressKey(enrolment: Enrolment): string {
+  return numberIn(enrolment.data)?.e164 ?? numberKey(enrolment);
 }
 
 /** Accounts that share a phone share its budget: the provider's id stands for the number. */

@@ -54,6 +54,11 @@ export interface Judge {
    * (`answer`). `none`: the caller keeps nothing (codes of an app, codes that a provider judges).
    */
   readonly singleUse: 'none' | 'success' | 'answer';
+  /**
+   * Where the provider keeps one question for each address or number, whoever asks: after how many wrong answers it shuts that for
+   * everybody. Absent: one question has nothing to do with another.
+   */
+  readonly checksPerAddress?: number;
   /** @param answer of the right shape for its kind, at most 12 kB; checked before it comes here. */
   verify(asked: Asked, answer: string): Promise<Verification>;
   /** Sends a code or a request. `insist`: the person asked for a message although an app is registered. Never retried. */

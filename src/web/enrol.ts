@@ -119,7 +119,9 @@ async function confirm(ctx: OwnContext, form: Form, screen: Screen, factor: Fact
   }
   if (confirmed.code === 'fresh-proof-needed') return screen.askProof(ctx, backTo(screen, `/enrol/${factor}/confirm`));
   if (confirmed.code === 'ticket-needed') return askTicket(ctx, screen);
-  if (confirmed.code === 'draft-missing') return lost(ctx, screen, factor);
+  if (confirmed.code === 'draft-missing' || confirmed.code === 'draft-spent') {
+    return lost(ctx, screen, factor, confirmed.code);
+  }
   if (isEnd(confirmed)) return screen.end(ctx, confirmed);
   // A key's question is used up by now; the page gets a new one.
   showDraft(ctx, screen, (await enroller.draft(session)) ?? draft, undefined, confirmed, form.get('name'));
@@ -131,9 +133,14 @@ async function askTicket(ctx: OwnContext, screen: Screen): Promise<void> {
   screen.redirect(ctx, screen.path('/account'));
 }
 
-/** The draft ran out, or another tab began a new one. */
-async function lost(ctx: OwnContext, screen: Screen, factor: FactorId): Promise<void> {
-  await leave(ctx, { kind: 'refused', code: 'draft-missing' });
+/** The draft ran out, another tab began a new one, or too many codes were wrong. */
+async function lost(
+  ctx: OwnContext,
+  screen: Screen,
+  factor: FactorId,
+  code: 'draft-missing' | 'draft-spent' = 'draft-missing',
+): Promise<void> {
+  await leave(ctx, { kind: 'refused', code });
   screen.redirect(ctx, screen.path(`/enrol/${factor}`));
 }
 

@@ -129,6 +129,10 @@ export const REFUSALS = {
       : `We cannot send more codes to this number until ${time(facts)}.`,
     'Use the newest code that you got, or another way to sign in.',
   ]),
+  'number-busy': row(429, 'info', 'form', (facts) => [
+    'We cannot send a code to this number right now.',
+    `Try again ${when(facts)}.`,
+  ]),
   'spending-stopped': row(503, 'error', 'form', () => [
     'No texts are sent and no calls are made right now.',
     'Use another way to sign in, or ask your administrator.',
@@ -206,6 +210,7 @@ export const REFUSALS = {
     'The set-up took too long or was begun again elsewhere.',
     'Begin once more.',
   ]),
+  'draft-spent': row(403, 'warn', 'form', () => ['There were too many wrong codes.', 'Begin once more.']),
   'fresh-proof-needed': row(403, 'info', 'form', () => [
     'Confirm that it is you first.',
     'You are asked for a security code, and then come back here.',

@@ -99,6 +99,80 @@ describe('43, 46: a code is good for the login that asked for it', () => {
   });
 });
 
+describe('48: a number that somebody else types into an enrolment keeps its owner from nothing', () => {
+  const PATH = '/_2fa/enrol/verify';
+
+  /** Bob sets up the method with Alice's number, as far as where a code can be sent. */
+  async function bobWithHerNumber(): Promise<{ browser: FakeBrowser; csrf: string }> {
+    const browser = h.browser();
+    await h.logIn(browser, BOB);
+    const csrf = (await browser.get('/_2fa/account')).hidden['csrf'] ?? '';
+    await browser.post('/_2fa/account/phone', { csrf, country: 'CH', number: '079 123 45 67' });
+    const draft = await browser.post(PATH, { csrf });
+    expect(draft.url.pathname).toBe(`${PATH}/confirm`);
+    return { browser, csrf: draft.hidden['csrf'] ?? '' };
+  }
+  const send = ({ browser, csrf }: { browser: FakeBrowser; csrf: string }): Promise<Page> => {
+    h.clock.advance(31_000);
+    return browser.post(`${PATH}/send`, { csrf, channel: 'sms' });
+  };
+  const guess = ({ browser, csrf }: { browser: FakeBrowser; csrf: string }, code: string): Promise<Page> =>
+    browser.post(`${PATH}/confirm`, { csrf, code });
+  const CODES = ['000001', '000002', '000003', '000004', '000005', '000006'];
+
+  it('her code is not withdrawn while she signs in, also not by a message that is sent again', async () => {
+    await enrol(ALICE);
+    const bob = await bobWithHerNumber();
+    expect((await send(bob)).html).toContain('We sent a code to a number ending');
+    const alice = await asked();
+    const sent = service.messages.length;
+    const refused = await send(bob);
+    expect(refused.html).toContain('We cannot send a code to this number right now.');
+    const another = await bobWithHerNumber();
+    expect((await send(another)).html).toContain('We cannot send a code to this number right now.');
+    expect(service.messages).toHaveLength(sent);
+    await answer(alice.browser, alice.page, alice.code);
+    expect(await isInside(alice.browser)).toBe(true);
+    expect((await send(another)).html, 'when she is in, the number is free').toContain('We sent a code to a number');
+  });
+
+  it('nor for longer than her code is good', async () => {
+    await enrol(ALICE);
+    await asked();
+    const bob = await bobWithHerNumber();
+    expect((await send(bob)).html).toContain('right now');
+    h.clock.advance(600_000);
+    expect((await send(bob)).html).toContain('We sent a code to a number');
+  });
+
+  it('wrong codes in an enrolment never use up the checks of the number, which would shut it for ten minutes', async () => {
+    await enrol(ALICE);
+    for (let n = 0; n < 2; n += 1) {
+      const bob = await bobWithHerNumber();
+      await send(bob);
+      for (const code of CODES) await guess(bob, code);
+      const alice = await asked();
+      await answer(alice.browser, alice.page, alice.code);
+      expect(await isInside(alice.browser)).toBe(true);
+    }
+    expect(checks()).toBe(10); // four of each enrolment, and hers
+  });
+
+  it('a person who mistypes a few times begins anew, and is done with the right code', async () => {
+    const bob = await bobWithHerNumber();
+    await send(bob);
+    const pages = [];
+    for (const code of CODES.slice(0, 4)) pages.push(await guess(bob, code));
+    expect(pages[0]?.html).toContain('There is a problem');
+    expect(pages[3]?.html).toContain('There were too many wrong codes.');
+    expect(pages[3]?.url.pathname).toBe(PATH);
+    const again = await bobWithHerNumber();
+    await send(again);
+    const done = await guess(again, service.messages.at(-1)?.code ?? '');
+    expect(done.html).toContain('Two-factor authentication is on');
+  });
+});
+
 it('50: while the service is gone, or lies, nobody gets in, no try is lost, and the code works afterwards', async () => {
   await enrol(ALICE);
   const { browser, page, code } = await asked();

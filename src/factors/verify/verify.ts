@@ -31,6 +31,8 @@ export interface VerifyNeeds {
 
 /** How long the service keeps a verification, in ms. Where it was told another time, its own answer counts. */
 const LIFE_MS = 10 * 60_000;
+/** Wrong codes after which the service makes no verification for that number until the old one is over. */
+const CHECKS = 5;
 /** What a person gets when the service did not answer (I6, T8). */
 const SILENT = { ok: false, reason: 'unavailable' } as const;
 
@@ -79,6 +81,7 @@ export function createVerify(options: VerifyOptions, needs: VerifyNeeds): Factor
     needs: byMail ? 'email' : 'phone',
     several: false,
     singleUse: 'success',
+    checksPerAddress: CHECKS,
 
     discloses({ phone, email }: Person): readonly Disclosure[] {
       const what = byMail ? 'email' : 'phone';
