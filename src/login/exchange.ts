@@ -171,7 +171,12 @@ async function judge(
       return { is: 'answer', ...got };
     case 'withhold':
       if (hidesToken && naming?.is === 'nobody') parts.log.warn('login_token_unfit', { identity: hint });
-      parts.log.warn('authn_login_withheld', { client: request.client, why: seen.why, hint });
+      parts.log.warn('authn_login_withheld', {
+        client: request.client,
+        why: seen.why,
+        whoami: naming?.is === 'unknown' ? naming.why : naming?.is,
+        hint,
+      });
       await parts.sessions.end(session, 'refused');
       return { is: 'withheld', why: seen.why };
     case 'login': {

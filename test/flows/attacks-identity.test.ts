@@ -275,6 +275,7 @@ describe('an application whose names change hands', () => {
     const browser = h.browser();
     const page = await logIn(browser, 'mallory', attacker.password);
     expect(page.status).toBe(502);
+    expect(h.logged.join('')).toContain('"whoami":"more than one name in the answer"');
     expect(browser.transcript.includes('secret-of-')).toBe(false);
     expect((await browser.get('/home')).url.pathname).toBe('/login');
   });
