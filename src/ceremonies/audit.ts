@@ -1,11 +1,12 @@
 /**
  * What happened lately to all accounts, and what administrators did and why: a ring of the newest events in the store, for the
- * administrator's report. The log says more and for longer; nothing here is believed by anybody, and writing never fails a deed.
+ * administrator's report. The log says all of it and for longer; nothing here is believed by anybody, and writing never fails a deed.
  */
 import type { Clock } from '../clock.ts';
 import type { ClientFacts, Identity, Instant, Json } from '../gate/types.ts';
 import { type Log, reasonOf } from '../log.ts';
 import type { Collection, CounterRecord } from '../store/store.ts';
+import { Counters } from './counters.ts';
 import { type Happening, readOccasion } from './notifying.ts';
 
 /** Deeds of administrators, by the names that the log has for them. */
@@ -26,23 +27,31 @@ export type AuditEvent = { readonly at: Instant; readonly identity?: Identity } 
 
 /** Events that are kept. */
 const MOST = 1_000;
+/**
+ * Events of one kind of one account in a day, beside what administrators did: more say nothing new. Without it whoever has one
+ * account changes a number to and fro until nothing else is left.
+ */
+const SHARE = [{ max: 10, perMs: 86_400_000 }];
 const PAGE = 25;
 const MEMORY_MS = 180 * 86_400_000;
 const COUNT = 'audit:count';
 
 export class Audit {
   readonly #store: Collection<CounterRecord>;
+  readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #log: Log;
 
   constructor(store: Collection<CounterRecord>, clock: Clock, log: Log) {
     this.#store = store;
+    this.#counters = new Counters(store);
     this.#clock = clock;
     this.#log = log;
   }
 
-  happened(identity: Identity, happening: Happening, from?: ClientFacts): Promise<void> {
-    return this.#write({
+  async happened(identity: Identity, happening: Happening, from?: ClientFacts): Promise<void> {
+    if (!(await this.#hasShare(identity, happening))) return;
+    await this.#write({
       identity,
       happening: { ...happening },
       ...(from === undefined ? {} : { from: { ...from } }),
@@ -64,6 +73,17 @@ export class Audit {
     );
     const events = records.flatMap(([number, record]) => eventIn(number, record) ?? []);
     return { events, hasMore: newest - PAGE >= oldest };
+  }
+
+  async #hasShare(identity: Identity, { kind }: Happening): Promise<boolean> {
+    try {
+      const { allowed } = await this.#counters.spend(`audit-share:${kind}:${identity}`, this.#clock.now(), SHARE);
+      if (!allowed) this.#log.warn('events_too_many', { identity, kind });
+      return allowed;
+    } catch (error) {
+      this.#log.error('event_not_kept', { kind: 'audit', reason: reasonOf(error) });
+      return false;
+    }
   }
 
   async #write(event: { readonly [name: string]: Json }): Promise<void> {

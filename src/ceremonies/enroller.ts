@@ -23,7 +23,7 @@ import { asking, lateCode, type Matter, openQuestion, readAnswer, verifyAnswer, 
 
 /** Wrong codes that end a draft. */
 const DRAFT_TRIES = 10;
-/** Begun enrolments per identity: each one may be a request to a provider. */
+/** Begun enrolments per identity: each one may be a request to a provider. Numbers that are saved: each may be a mail. */
 const BEGIN_BUDGET = [{ max: 10, perMs: 3_600_000 }];
 const LONGEST_INPUT = 100;
 /** Enrolments of one kind, where a person may have several. */
@@ -51,6 +51,15 @@ export class FactorEnroller implements Enroller {
     const read = readPhone({ country: input.country, number: input.number.slice(0, LONGEST_INPUT) });
     if (!read.ok) return refusal(`phone-${read.problem}`);
     if (!mayReach(read.phone.country, this.#parts.limits().outlay)) return refusal('number-country');
+    const { clock, counters, log, store } = this.#parts;
+    const identity = ownerOf(session);
+    const may = mayChange(this.#parts, session, await store.users.get(identity));
+    if (may !== 'yes') return refusal(may); // judged again below; whoever may not uses nothing up
+    const budget = await counters.spend(`number:${identity}`, clock.now(), BEGIN_BUDGET);
+    if (!budget.allowed) {
+      log.warn('excess_rate_limit_exceeded', { identity, budget: 'number' });
+      return refusal('number-paused', { until: budget.until });
+    }
     let before: string | undefined;
     const saved = await this.#change(session, (user) => {
       before = user.phone?.e164;
@@ -58,7 +67,10 @@ export class FactorEnroller implements Enroller {
     });
     // A first number, and the same one again, change nothing for anybody.
     const isOther = before !== undefined && before !== read.phone.e164;
-    if (saved.ok && isOther) await this.#tell(session, { kind: 'number-changed' });
+    if (saved.ok && isOther) {
+      log.info('authn_number_changed', { identity });
+      await this.#tell(session, { kind: 'number-changed' });
+    }
     return saved;
   }
 

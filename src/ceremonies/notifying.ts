@@ -32,6 +32,8 @@ export interface Notifier {
 }
 
 const MOST = 20;
+/** Of one kind, so that no cheap one drives all others out. */
+const MOST_ALIKE = 5;
 const MEMORY_MS = 90 * 86_400_000;
 
 export class Occasions implements Notifier {
@@ -53,7 +55,7 @@ export class Occasions implements Notifier {
     const occasion = { at, happening: { ...happening }, ...(from === undefined ? {} : { from: { ...from } }) };
     try {
       await this.#store.update(this.#keyOf(identity), (current) => ({
-        write: { events: [occasion, ...listOf(current)].slice(0, MOST), expiresAt: at + MEMORY_MS },
+        write: { events: newestOf([occasion, ...listOf(current)]), expiresAt: at + MEMORY_MS },
         result: undefined,
       }));
     } catch (error) {
@@ -86,6 +88,18 @@ export class Occasions implements Notifier {
 function listOf(record: CounterRecord | undefined): readonly Json[] {
   const events = record?.['events'];
   return Array.isArray(events) ? events : [];
+}
+
+/** @param all newest first */
+function newestOf(all: readonly Json[]): readonly Json[] {
+  const counts = new Map<unknown, number>();
+  const kept = all.filter((value) => {
+    const { kind } = fieldsOf(fieldsOf(value)['happening']);
+    const count = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, count);
+    return count <= MOST_ALIKE;
+  });
+  return kept.slice(0, MOST);
 }
 
 /** What another version wrote may be of a kind that this one does not know: it is left out. */

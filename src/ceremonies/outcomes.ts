@@ -53,6 +53,7 @@ export type RefusalCode =
   | 'phone-invalid'
   | 'phone-country'
   | 'phone-not-mobile'
+  | 'number-paused' // changed too often
   | 'number-country' // a country that codes are not sent to
   // the e-mail address
   | 'email-missing'

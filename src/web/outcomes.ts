@@ -129,6 +129,10 @@ export const REFUSALS = {
       : `We cannot send more codes to this number until ${time(facts)}.`,
     'Use the newest code that you got, or another way to sign in.',
   ]),
+  'number-paused': row(429, 'warn', 'form', (facts) => [
+    'The number was saved too often, and was not changed.',
+    `Try again ${when(facts)}.`,
+  ]),
   'number-busy': row(429, 'info', 'form', (facts) => [
     'We cannot send a code to this number right now.',
     `Try again ${when(facts)}.`,

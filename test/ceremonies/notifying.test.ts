@@ -41,13 +41,18 @@ it('a sign-in after wrong codes, with their number, and none without', async () 
   expect(await kinds()).toHaveLength(1);
 });
 
-it('keeps the newest twenty, for ninety days, with the browser behind each', async () => {
+it('keeps the newest twenty and five of a kind, for ninety days, with the browser behind each', async () => {
   const from = { address: '192.0.2.7', agent: 'Firefox' };
+  const others = ['number-changed', 'recovery-made', 'bypass-used', 'browser-trusted'] as const;
+  for (let n = 0; n < 7; n += 1) for (const kind of others) await w.occasions.tell(ALICE, { kind }, from);
+  const before = await w.occasions.recent(ALICE);
+  expect(before).toHaveLength(20);
   for (let failures = 1; failures <= 25; failures += 1) {
     await w.occasions.tell(ALICE, { kind: 'signed-in-after-failures', failures }, from);
   }
   const recent = await w.occasions.recent(ALICE);
   expect(recent).toHaveLength(20);
+  expect(recent.slice(5), 'none of the others had to go for the sixth').toEqual(before.slice(0, 15));
   expect(recent[0]).toEqual({ at: w.clock.now(), happening: { kind: 'signed-in-after-failures', failures: 25 }, from });
   w.clock.advance(90 * 86_400_000);
   expect(await w.occasions.recent(ALICE)).toEqual([]);

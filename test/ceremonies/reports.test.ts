@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Notices } from '../../src/ceremonies/notices.ts';
 import { Occasions } from '../../src/ceremonies/notifying.ts';
+import type { Identity } from '../../src/gate/types.ts';
 import { silentLog } from '../../src/log.ts';
 import type { LiveSession } from '../../src/session/live.ts';
 import { ADMIN, ALICE, BOB, CeremonyWorld } from './ceremony-world.ts';
@@ -32,6 +33,9 @@ it('is for administrators who proved a factor, and lifting a stop needs a fresh 
   expect(await w.reports.liftStop(session, 'because')).toMatchObject({ code: 'fresh-proof-needed' });
   expect(await w.reports.report(session, 1)).toMatchObject({ ok: true });
 });
+
+/** One of two hundred accounts: each has a share. */
+const manyOf = (n: number): Identity => `user${n % 200}@example.com` as Identity;
 
 describe('messages', () => {
   it('are counted for the day and by country, and the stop of everybody is lifted for everybody', async () => {
@@ -109,7 +113,7 @@ describe('events', () => {
       },
       { at: w.clock.now(), identity: ALICE, deed: 'admin_unlocked', actor: ADMIN, reason: 'called back' },
     ]);
-    for (let left = 0; left < 40; left += 1) await w.audit.happened(BOB, { kind: 'recovery-used', left });
+    for (let left = 0; left < 40; left += 1) await w.audit.happened(manyOf(left), { kind: 'recovery-used', left });
     const pages = [await report(1), await report(2), await report(3)];
     expect(pages.map((one) => [one.events.length, one.hasMore])).toEqual([
       [25, true],
@@ -118,8 +122,28 @@ describe('events', () => {
     ]);
   });
 
+  it('are ten of a kind and day for each account, so that nobody drives out what others did', async () => {
+    await w.enrolTotp(ALICE);
+    await w.admin.unlock(session, ALICE, 'called back');
+    await w.audit.happened(BOB, { kind: 'browser-misused' });
+    for (let n = 0; n < 1_100; n += 1) {
+      await w.audit.happened(ALICE, { kind: 'number-changed' });
+      if (n % 25 === 0) await w.audit.happened(ALICE, { kind: 'signed-in-after-failures', failures: n });
+      w.clock.advance(1_000);
+    }
+    const { events, hasMore } = await report();
+    expect([events.length, hasMore]).toEqual([22, false]);
+    expect(events.at(-1)).toMatchObject({ deed: 'admin_unlocked' });
+    expect(events.at(-2)).toMatchObject({ identity: BOB, happening: { kind: 'browser-misused' } });
+    await w.audit.happened(ALICE, { kind: 'recovery-used', left: 3 });
+    expect((await report()).events[0], 'of another kind').toMatchObject({ happening: { kind: 'recovery-used' } });
+    w.clock.advance(86_400_000);
+    await w.audit.happened(ALICE, { kind: 'number-changed' });
+    expect((await report()).events[0]).toMatchObject({ at: w.clock.now(), happening: { kind: 'number-changed' } });
+  });
+
   it('are a thousand at most, and a store that cannot write keeps no deed from being done', async () => {
-    for (let left = 0; left < 1_003; left += 1) await w.audit.happened(BOB, { kind: 'recovery-used', left });
+    for (let left = 0; left < 1_003; left += 1) await w.audit.happened(manyOf(left), { kind: 'recovery-used', left });
     const last = await report(40);
     expect([last.events.length, last.hasMore]).toEqual([25, false]);
     expect(last.events.at(-1)).toMatchObject({ happening: { left: 3 } });
