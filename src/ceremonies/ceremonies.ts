@@ -369,10 +369,14 @@ export interface Arriving {
   readonly returnTo: ReturnPath;
 }
 
+export type Spare = 'recovery-code' | 'bypass-code';
+
 /** The way in where the factor comes before the application. Each call is for an anonymous session, and counted for the address. */
 export interface Entrance {
   /** Whether there is such a way at all; where there is none, every call is refused. */
   isOpen(): boolean;
+  /** Codes that stand in for a lost method and are taken here, whoever has one. */
+  spares(): readonly Spare[];
   enter(session: LiveSession, who: Arriving, code: unknown): Promise<Proved | Refusal>;
   /** What the key of this name is asked; a name without one gets a question too, which no key answers. */
   question(session: LiveSession, who: Arriving): Promise<{ readonly ok: true; readonly shown: Json } | Refusal>;

@@ -10,7 +10,7 @@ import { clientBucket } from '../request/client.ts';
 import type { LiveSession } from '../session/live.ts';
 import { type Issued, SessionGone } from '../session/sessions.ts';
 import { type CeremonyParts, emptyUser, personOf } from './accounts.ts';
-import type { Arriving, Entrance, Proved } from './ceremonies.ts';
+import type { Arriving, Entrance, Proved, Spare } from './ceremonies.ts';
 import { isTicketFor, showTicket } from './first-method.ts';
 import { type Refusal, refusal } from './outcomes.ts';
 import type { FactorProver } from './prover.ts';
@@ -51,6 +51,14 @@ export class FactorEntrance implements Entrance {
 
   isOpen(): boolean {
     return this.#rules.isOpen();
+  }
+
+  spares(): readonly Spare[] {
+    const { bypass, recovery } = this.#parts;
+    return [
+      ...(recovery() === undefined ? [] : (['recovery-code'] as const)),
+      ...(bypass() === undefined ? [] : (['bypass-code'] as const)),
+    ];
   }
 
   async enter(session: LiveSession, who: Arriving, code: unknown): Promise<Proved | Refusal> {

@@ -2,7 +2,7 @@
  * The way in where the factor comes before the application: name and code, name and key, or name and ticket. Whoever stands here
  * has proved nothing, so no page says anything about a name. Absent where the application's login comes first.
  */
-import type { Arriving, Proved } from '../ceremonies/ceremonies.ts';
+import type { Arriving, Proved, Spare } from '../ceremonies/ceremonies.ts';
 import type { Refusal } from '../ceremonies/outcomes.ts';
 import { returnPath } from '../gate/redirect.ts';
 import type { FactorId, Json, ReturnPath } from '../gate/types.ts';
@@ -19,14 +19,22 @@ import { codeHint, TITLES } from './texts.ts';
 import type { ErrorView } from './views.ts';
 import { WORDS } from './words/words.ts';
 
-type Kind = 'digits' | 'recovery-code';
+type Kind = 'digits' | Spare;
+
+/** How a form and an address name each kind of code, what its field says, and the link to it. */
+const SPARES: Readonly<Record<Spare, { readonly query: string; readonly factor: FactorId; readonly link: string }>> = {
+  'recovery-code': { query: 'recovery', factor: 'recovery', link: 'Use a recovery code' },
+  'bypass-code': { query: 'bypass', factor: 'bypass', link: 'Use a code from an administrator' },
+};
 
 export function entrancePages(routes: Routes, screen: Screen): void {
   const { entrance } = screen.options.ceremonies;
   const attempts = new AttemptOnce(screen.options.clock);
   routes.get('/entrance', async (ctx) => {
     if (!(await arrive(ctx, screen))) return;
-    showEntrance(ctx, screen, { name: '', kind: queryValue(ctx, 'with') === 'recovery' ? 'recovery-code' : 'digits' });
+    const wanted = queryValue(ctx, 'with');
+    const spare = entrance.spares().find((one) => SPARES[one].query === wanted);
+    showEntrance(ctx, screen, { name: '', kind: spare ?? 'digits' });
   });
   routes.get('/entrance/ticket', async (ctx) => {
     if (await arrive(ctx, screen)) showTicket(ctx, screen, '');
@@ -38,7 +46,7 @@ export function entrancePages(routes: Routes, screen: Screen): void {
     const what = JSON.stringify([name, code]);
     const answer = await attempts.run(session, what, () => entrance.enter(session, arriving(ctx, screen, form), code));
     if (answer.ok) return enter(ctx, screen, answer);
-    const kind = form.get('with') === 'recovery-code' ? 'recovery-code' : 'digits';
+    const kind = entrance.spares().find((one) => one === form.get('with')) ?? 'digits';
     refuse(ctx, screen, answer, 'totp', (error) => showEntrance(ctx, screen, { name, kind, error, refused: answer }));
   });
   routes.post('/entrance/key', ['name', 'code', 'with'], async (ctx, form) => {
@@ -127,14 +135,20 @@ function showEntrance(
   }: { readonly name: string; readonly kind: Kind; readonly error?: ErrorView | false; readonly refused?: Refusal },
 ): void {
   const factors = screen.options.enabledFactors();
-  const isPaper = kind === 'recovery-code';
+  const hasApp = factors.includes('totp');
+  const others = screen.options.ceremonies.entrance
+    .spares()
+    .filter((one) => one !== kind)
+    .map((one) => ({ href: `${screen.path('/entrance')}?with=${SPARES[one].query}`, text: SPARES[one].link }));
+  const back = hasApp ? 'Use a code from your authenticator app' : 'Use a passkey or security key';
   const view = {
     answer: kind,
     name,
     error,
-    hint: codeHint(isPaper ? 'recovery' : 'totp', { min: 0, max: 1 }),
+    hint: codeHint(kind === 'digits' ? 'totp' : SPARES[kind].factor, { min: 0, max: 1 }),
     hasKeys: factors.includes('passkey'),
-    hasCodes: isPaper || factors.includes('totp'),
+    hasCodes: kind !== 'digits' || hasApp,
+    others: kind === 'digits' ? others : [{ href: screen.path('/entrance'), text: back }, ...others],
   };
   const status = refused === undefined ? 200 : outcomeOf(refused.code).status;
   screen.show(ctx, 'entrance', view, { title: TITLES.entrance, status, isError: error !== false });

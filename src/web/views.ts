@@ -1,4 +1,5 @@
 /** What each template gets, field by field. Templates throw on a name that is missing here, so the two cannot drift apart. */
+import type { Spare } from '../ceremonies/ceremonies.ts';
 import type { AnswerKind } from '../factors/factor.ts';
 import type { Country } from '../phone/phone.ts';
 import type { ShownTime } from './times.ts';
@@ -81,13 +82,14 @@ export interface ChallengeView extends CodeFormView {
 /** Before anybody is known. */
 export interface EntranceView {
   /** Names the part of the form that takes the answer. */
-  readonly answer: 'digits' | 'recovery-code';
+  readonly answer: 'digits' | Spare;
   /** As typed. */
   readonly name: string;
   readonly error: ErrorView | false;
   readonly hint: string;
   readonly hasCodes: boolean;
   readonly hasKeys: boolean;
+  readonly others: readonly LinkView[];
 }
 
 export interface EntranceKeyView {

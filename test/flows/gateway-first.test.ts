@@ -361,7 +361,11 @@ describe('what stands in for a lost method', () => {
     const code = bypassCode();
     expect(isIn(await type(from('192.0.2.1'), BOB.email, code))).toBe(false);
     const browser = from('192.0.2.2');
-    const account = await type(browser, ALICE.email, code.toLowerCase().replaceAll('-', ' '));
+    expect((await browser.get(ENTRANCE)).html).toContain(`href="${ENTRANCE}?with=bypass"`);
+    const form = await browser.get(`${ENTRANCE}?with=bypass`);
+    expect(form.hidden['with']).toBe('bypass-code');
+    const typed = code.toLowerCase().replaceAll('-', ' ');
+    const account = await browser.submit(form, { name: ALICE.email, code: typed });
     expect(account.url.pathname).toBe('/_2fa/account');
     expect(account.html).toContain('You used a code from an administrator. It works no more.');
     expect(h.logged.join('')).not.toContain(code);
@@ -402,6 +406,12 @@ describe('what stands in for a lost method', () => {
     await start();
     await h.enrolTotp(ALICE.email);
     expect((await type(h.browser(), ALICE.email, bypassCode())).status).toBe(422);
+    const form = await h.browser().get(`${ENTRANCE}?with=bypass`);
+    expect([form.hidden['with'], form.html.includes('with=bypass'), form.html.includes('with=recovery')]).toEqual([
+      'digits',
+      false,
+      false,
+    ]);
     expect(await h.assembled.sessions.of(ALICE.email as Identity)).toEqual([]);
   });
 

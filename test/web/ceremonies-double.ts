@@ -79,6 +79,7 @@ export class CeremoniesDouble implements Ceremonies {
 
   readonly entrance: Ceremonies['entrance'] = {
     isOpen: () => this.hasEntrance,
+    spares: () => ['recovery-code', 'bypass-code'],
     enter: async () => this.#refused() ?? refusal('entrance-refused'),
     question: async () => this.#refused() ?? { ok: true, shown: { challenge: 'AAAA', allowCredentials: [] } },
     enterWithKey: async () => this.#refused() ?? refusal('assertion-refused'),

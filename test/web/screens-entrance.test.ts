@@ -55,6 +55,9 @@ describe.skipIf(whySkipChromium() !== undefined)('screens of the entrance', { ti
     await page.getByRole('link', { name: 'Use a recovery code' }).click();
     await page.getByLabel('Recovery code').waitFor();
     await look('entrance-recovery');
+    await page.getByRole('link', { name: 'Use a code from an administrator' }).click();
+    await page.getByLabel('Code from your administrator').waitFor();
+    await look('entrance-bypass');
     await page.getByLabel('Account name').fill('alice');
     await page.getByRole('button', { name: 'Use a passkey or security key' }).click();
     await page.getByRole('heading', { level: 1, name: 'Use your passkey or security key' }).waitFor();
