@@ -6,6 +6,7 @@ import { checkOwner } from './owner.ts';
 import { formatProblems } from './profiles/problem.ts';
 import { openConfigured, StartError } from './start.ts';
 import { type Copied, copyStore, isComplete } from './store/copy.ts';
+import { type MasterKeys, readKeyFile } from './store/key-file.ts';
 import { type Store, StoreError } from './store/store.ts';
 
 export interface StoreCopyOptions {
@@ -31,6 +32,7 @@ export async function copyConfigured(options: StoreCopyOptions): Promise<boolean
     throw new StartError('config', `${options.from} and ${options.to} name the same store; there is nothing to copy.`);
   }
   for (const { config } of [source, target]) await checkOwner(config.secrets.keyFile);
+  await checkFirstKeys(source, target, options);
   const log = createLog('warn', { write: (line) => options.tell(line.trimEnd()) });
   const from = await openConfigured(source, options.clock, log);
   let to: Store | undefined;
@@ -52,6 +54,35 @@ export async function copyConfigured(options: StoreCopyOptions): Promise<boolean
   } finally {
     await to?.close();
     await from.close();
+  }
+}
+
+/**
+ * Recovery codes and tickets hang on the first key, so what is copied to another one is lost. Asked before a store is opened: that
+ * would make a key file, and mark an empty server with it.
+ */
+async function checkFirstKeys(
+  { config: source }: LoadedConfig,
+  { config: target }: LoadedConfig,
+  { from, to }: Pick<StoreCopyOptions, 'from' | 'to'>,
+): Promise<void> {
+  const path = target.secrets.keyFile;
+  const [ours, theirs] = [await keysIn(source.secrets.keyFile), await keysIn(path)];
+  if (ours === 'missing') return; // said when its store is opened
+  const advice = `copy ${source.secrets.keyFile} there first`;
+  if (theirs === 'missing') throw new StartError('store', `The key file of ${to}, ${path}, is not there; ${advice}.`);
+  const [[one], [other]] = [[...ours.keys.values()], [...theirs.keys.values()]];
+  if (one !== undefined && other?.equals(one) === true) return;
+  const what = `The key files of ${from} and ${to} begin with different keys`;
+  throw new StartError('store', `${what}, and no recovery code and no ticket would work any more; ${advice}.`);
+}
+
+async function keysIn(path: string): Promise<MasterKeys | 'missing'> {
+  try {
+    return await readKeyFile(path);
+  } catch (error) {
+    if (error instanceof StoreError) throw new StartError('store', error.message, { cause: error });
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, reason, writeDurably } from './durable-file.ts';
+import { checkKeys, keyChecks } from './key-check.ts';
 import type { Keys } from './keys.ts';
 import { isObject } from './records.ts';
 import { StoreError } from './store.ts';
@@ -34,22 +35,19 @@ export async function readManifest(folder: string, keys: Keys): Promise<Manifest
     throw new StoreError('unreadable', what, { cause: error });
   }
   if (!isObject(content) || content['format'] !== 1) throw damagedManifest(folder, 'is not of this version');
-  const { collections, keyCheck } = content;
+  const { collections, keyCheck, firstKeyCheck } = content;
   if (!Array.isArray(collections) || !collections.every(isCollectionName)) {
     throw damagedManifest(folder, 'names collections that are not known');
   }
-  if (typeof keyCheck !== 'string') throw damagedManifest(folder, 'has no key check');
-  try {
-    keys.open(KEY_CHECK, keyCheck);
-  } catch (error) {
-    const what = `The store "${folder}" was sealed with another key than the key file holds`;
-    throw new StoreError('wrong-key', `${what}; put the key file back that belongs to it.`, { cause: error });
+  if (typeof keyCheck !== 'string' || typeof firstKeyCheck !== 'string') {
+    throw damagedManifest(folder, 'has no key check');
   }
+  checkKeys(keys, KEY_CHECK, { keyCheck, firstKeyCheck }, `The store "${folder}"`);
   return { collections, keyIsCurrent: keys.isCurrent(keyCheck) };
 }
 
 export async function writeManifest(folder: string, keys: Keys, collections: readonly CollectionName[]): Promise<void> {
-  const content = { format: 1, collections, keyCheck: keys.seal(KEY_CHECK, '') };
+  const content = { format: 1, collections, ...keyChecks(keys, KEY_CHECK) };
   try {
     await writeDurably(manifestPath(folder), `${JSON.stringify(content, null, 2)}\n`);
   } catch (error) {

@@ -2,7 +2,8 @@
  * Several gateways as an operator runs them, over a real Redis: behind a load balancer, and as workers of one command; one is
  * killed in the middle. And the way there: the data of a lowdb store moves over without anybody enrolling again.
  */
-import { readFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
@@ -205,6 +206,12 @@ describe('--workers', () => {
 });
 
 describe('store copy', () => {
+  const STRANGE_KEYS = JSON.stringify({
+    format: 1,
+    current: 'k1',
+    keys: { k1: randomBytes(32).toString('base64') },
+  });
+
   it('takes everybody over to Redis and back: the same code opens the same account', async () => {
     const embedded = await start({});
     const browser = new FakeBrowser({ origin: embedded.origin, port: embedded.port });
@@ -215,6 +222,12 @@ describe('store copy', () => {
     const shared = await GatewayProcess.prepare({ upstream: lucy.url, store: newStore() });
     running.push(shared);
     const args = ['store', 'copy', '--from', embedded.configPath, '--to', shared.configPath];
+    const keyless = await runCommand(args);
+    expect([keyless.code, keyless.stderr]).toEqual([3, expect.stringContaining('keys.json, is not there; copy')]);
+    await writeFile(join(shared.folder, 'keys.json'), STRANGE_KEYS, { mode: 0o600 });
+    const strange = await runCommand(args);
+    expect([strange.code, strange.stderr]).toEqual([3, expect.stringContaining('begin with different keys')]);
+    await copyFile(join(embedded.folder, 'keys.json'), join(shared.folder, 'keys.json'));
     const busy = await runCommand(args);
     expect([busy.code, busy.stderr]).toEqual([3, expect.stringContaining('in use by the running gateway')]);
     await embedded.terminate();
@@ -232,6 +245,7 @@ describe('store copy', () => {
 
     const back = await GatewayProcess.prepare({ upstream: lucy.url });
     running.push(back);
+    await copyFile(join(embedded.folder, 'keys.json'), join(back.folder, 'keys.json'));
     const returned = await runCommand(['store', 'copy', '--from', shared.configPath, '--to', back.configPath]);
     expect(returned).toMatchObject({ code: 0 });
     await back.start();

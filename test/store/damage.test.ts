@@ -1,4 +1,5 @@
 /** Attack "store damaged": whatever happened to a file, the start stops with a sentence, or nothing confirmed is missing. */
+import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -227,6 +228,25 @@ describe('the manifest and the keys', () => {
     expect(error.code).toBe('wrong-key');
     expect(error.message).toContain('put the key file back that belongs to it');
     expect(await readFile(file('users.json'))).toEqual(before);
+  });
+
+  it('another key in the first place is told as such: recovery codes and tickets hang on it', async () => {
+    const path = join(folder, 'keys.json');
+    const { keys } = JSON.parse(await readFile(path, 'utf8'));
+    const k2 = randomBytes(32).toString('base64');
+    const use = (current: string, of: object): Promise<void> =>
+      writeFile(path, JSON.stringify({ format: 1, current, keys: of }));
+    for (const of of [{ k2, ...keys }, { k2 }]) {
+      await use('k2', of);
+      const error = await errorOf(openIn(folder));
+      expect(error.code).toBe('wrong-key');
+    }
+    await use('k2', { k2, ...keys });
+    expect((await errorOf(openIn(folder))).message).toContain('put that key back in the first place');
+    await use('k2', { ...keys, k2 });
+    await (await openIn(folder)).store.close(); // behind it, and everything is sealed anew
+    await use('k2', { k2 });
+    expect((await errorOf(openIn(folder))).message).toContain('put that key back in the first place');
   });
 
   it('another key is told as such by users.json too', async () => {

@@ -115,7 +115,7 @@ describe('the embedded store', () => {
     for (const name of left) expect(names).not.toContain(name);
   });
 
-  it('seals everything anew when the current key has changed; then the old key is not needed any more', async () => {
+  it('seals everything anew when the current key has changed; then an old key that is not the first is not needed any more', async () => {
     const folder = await newFolder();
     const path = join(folder, 'keys.json');
     const first = await openIn(folder);
@@ -129,8 +129,11 @@ describe('the embedded store', () => {
     const second = await openIn(folder);
     expect(second.notes).toContainEqual({ note: 'sealed-with-new-key' });
     await second.store.close();
+    const k3 = 'Yd0mS4bqv8nJx2WfHkTzL6pRcEuGiA1oQ9sNtVwXj3U=';
+    await writeFile(path, JSON.stringify({ format: 1, current: 'k3', keys: { ...keys, k2, k3 } }));
+    await (await openIn(folder)).store.close();
 
-    await writeFile(path, JSON.stringify({ format: 1, current: 'k2', keys: { k2 } }));
+    await writeFile(path, JSON.stringify({ format: 1, current: 'k3', keys: { ...keys, k3 } }));
     const third = await openIn(folder);
     expect(await third.store.users.get('a')).toEqual(user('a'));
     expect(third.store.sessions.peek('s')).toEqual(session(1));

@@ -1,9 +1,10 @@
 /** The store on a real Redis server: the contract, by one gateway and by two at once, and what the server gets to see. */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createClient } from '@redis/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Identity } from '../../src/gate/types.ts';
-import type { Keys } from '../../src/store/keys.ts';
+import { type Keys, keysFrom } from '../../src/store/keys.ts';
 import { HEARD_MS } from '../../src/store/redis/link.ts';
 import { channelName } from '../../src/store/redis/names.ts';
 import { type Store, StoreError } from '../../src/store/store.ts';
@@ -249,5 +250,30 @@ describe('the Redis server', () => {
     const error = await errorOf(openOn(serverAt(redis.port), { keys: late, prefix }));
     expect(error.code).toBe('wrong-key');
     expect(error.message).toMatch(/all gateways need the same key file/);
+  });
+
+  it('turns away a gateway whose first key is another: it would find nobody, and nobody would have a factor', async () => {
+    const prefix = newPrefix();
+    const [k1, k2] = [randomBytes(32), randomBytes(32)];
+    const begun = keysFrom({ current: 'k1', keys: new Map([['k1', k1]]) });
+    await (await openOn(serverAt(redis.port), { keys: begun, prefix })).store.close();
+    const swapped = keysFrom({
+      current: 'k2',
+      keys: new Map([
+        ['k2', k2],
+        ['k1', k1],
+      ]),
+    });
+    const error = await errorOf(openOn(serverAt(redis.port), { keys: swapped, prefix }));
+    expect(error.code).toBe('wrong-key');
+    expect(error.message).toContain('put that key back in the first place');
+    const behind = keysFrom({
+      current: 'k2',
+      keys: new Map([
+        ['k1', k1],
+        ['k2', k2],
+      ]),
+    });
+    await (await openOn(serverAt(redis.port), { keys: behind, prefix })).store.close();
   });
 });

@@ -2,6 +2,7 @@
  * What marks a server as holding our data, written before any of it: so a server that lost everything is told from a new
  * one, and a gateway with another key file is turned away before it writes anything.
  */
+import { checkKeys, keyChecks } from '../key-check.ts';
 import type { Keys } from '../keys.ts';
 import { isObject } from '../records.ts';
 import { StoreError } from '../store.ts';
@@ -21,7 +22,7 @@ export async function readManifest(send: Send, name: string): Promise<string | u
  * @throws StoreError `wrong-key` or `damaged`
  */
 export async function claim(send: Send, name: string, keys: Keys): Promise<string> {
-  const own = JSON.stringify({ format: 1, keyCheck: keys.seal(KEY_CHECK, '') });
+  const own = JSON.stringify({ format: 1, ...keyChecks(keys, KEY_CHECK) });
   await send(['SET', name, own, 'NX']);
   const text = await readManifest(send, name);
   if (text === undefined) throw new StoreError('unwritable', `the key "${name}" could not be written`);
@@ -31,20 +32,14 @@ export async function claim(send: Send, name: string, keys: Keys): Promise<strin
 
 function checkManifest(text: string, name: string, keys: Keys): void {
   const content = parsed(text);
-  if (!isObject(content) || content['format'] !== 1 || typeof content['keyCheck'] !== 'string') {
+  const { format, keyCheck, firstKeyCheck } = isObject(content) ? content : {};
+  if (format !== 1 || typeof keyCheck !== 'string' || typeof firstKeyCheck !== 'string') {
     throw new StoreError(
       'damaged',
       `The key "${name}" on the Redis server was not written by this version; use the version that did, or another store.prefix.`,
     );
   }
-  try {
-    keys.open(KEY_CHECK, content['keyCheck']);
-  } catch (error) {
-    const what = 'The data on the Redis server was sealed with another key than the key file holds';
-    throw new StoreError('wrong-key', `${what}; all gateways need the same key file (secrets.keyFile).`, {
-      cause: error,
-    });
-  }
+  checkKeys(keys, KEY_CHECK, { keyCheck, firstKeyCheck }, 'The data on the Redis server');
 }
 
 /** @throws StoreError `damaged` when the server is not the one that was known before, or lost what it held */
