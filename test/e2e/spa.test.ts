@@ -1,14 +1,16 @@
 /**
- * Applications whose login never navigates, behind the gateway's own process, in Chromium: a real qBittorrent, and the
- * portal of the stand-in Lucy. The password goes by script, and so does everything after it.
+ * Applications whose login never navigates, behind the gateway's own process, in Chromium: a real qBittorrent, the portal of the
+ * stand-in Lucy, and a page that keeps a token. The password goes by script, and so does everything after it.
  */
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type StandInLucy, startStandInLucy } from '../../src/demo/stand-in-lucy/server.ts';
 import { launchChromium, openContext, whySkipChromium } from '../fakes/chromium.ts';
 import { QBITTORRENT_USER, type QBittorrent, startQBittorrent, whySkipQBittorrent } from '../fakes/qbittorrent.ts';
+import { startTokenApp, TOKEN_PROFILE, type TokenApp } from '../fakes/token-app.ts';
 import type { Authenticator } from './authenticator.ts';
 import { GatewayProcess } from './gateway-process.ts';
+import { type RecordingProxy, startRecordingProxy } from './recording-proxy.ts';
 import { cookieNames, giveCode, heading, setUpTotp } from './steps.ts';
 
 const PROMPT = 'Enter your security code';
@@ -172,6 +174,70 @@ describe.skipIf(skip !== undefined)(`logins by script${skip === undefined ? '' :
       await giveCode(page, await app.code());
       await page.getByText(`Training of ${ALICE.email}`).waitFor();
       expect(page.url()).toBe(at('/user?course=3#page-2'));
+    });
+  });
+
+  describe('a page that keeps a token', () => {
+    const ALICE = { email: 'alice@example.com', password: 'correct horse alice' };
+    let app: TokenApp;
+    let front: RecordingProxy;
+
+    beforeEach(async () => {
+      app = await startTokenApp({ [ALICE.email]: ALICE.password });
+      const between = await startRecordingProxy();
+      front = between;
+      const keys = Object.entries(TOKEN_PROFILE).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}\n`);
+      gateway = await GatewayProcess.start({ upstream: app.url, publicUrl: front.url, overrides: keys.join('') });
+      between.aim(gateway.port);
+    });
+    afterEach(async () => {
+      await front?.close();
+      await app?.close();
+    });
+
+    async function logIn(): Promise<void> {
+      await page.getByLabel('Email').fill(ALICE.email);
+      await page.getByLabel('Password').fill(ALICE.password);
+      await page.getByRole('button', { name: 'Log in' }).click();
+    }
+
+    it('works with one of ours after the proof, and never has the one of the application', async () => {
+      const kept: string[] = [];
+      page.on('console', (message) => kept.push(message.text()));
+      await page.addInitScript(
+        `const { setItem } = Storage.prototype;
+        Storage.prototype.setItem = function (name, value) { console.log('kept', value); setItem.call(this, name, value); };`,
+      );
+      const inside = page.getByText(`secret-of-${ALICE.email}`);
+      await page.goto(front.url);
+      await logIn();
+      await inside.waitFor();
+      const authenticator = await setUpTotp(page, front.url);
+
+      await page.goto(`${front.url}/login`);
+      await page.getByText('Please log in again.').waitFor();
+      await logIn();
+      await heading(page, PROMPT);
+      expect(await page.evaluate(`localStorage.getItem('token')`)).toBeNull();
+      await giveCode(page, await authenticator.code());
+      await logIn();
+      await inside.waitFor();
+      const ours = await page.evaluate<string>(`localStorage.getItem('token')`);
+      expect(ours).toMatch(/^lucy2fa_[\w-]{43}$/);
+      await page.reload();
+      await inside.waitFor();
+      expect(await cookieNames(page)).toEqual(['lucy2fa']);
+
+      await page.getByRole('button', { name: 'Log out' }).click();
+      await page.getByText('You are logged out.').waitFor();
+      const left = `fetch('/api/things', { headers: { Authorization: 'Bearer ${ours}' } }).then(({ status }) => status)`;
+      expect(await page.evaluate(left)).toBe(401);
+      expect([app.handedOut.length, app.tokens.size]).toEqual([2, 0]);
+      const values = kept.filter((text) => text.startsWith('kept'));
+      expect(values).toEqual([expect.stringMatching(/^kept lucy2fa_[\w-]{43}$/), `kept ${ours}`]);
+      expect(front.toClients().includes(ours)).toBe(true);
+      for (const token of app.handedOut) expect(front.toClients().includes(token)).toBe(false);
+      expect(app.requests.join('')).not.toContain('lucy2fa_');
     });
   });
 });

@@ -6,9 +6,9 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeBrowser } from '../fakes/browser.ts';
 import type { Header } from '../fakes/raw-http.ts';
+import { startTokenApp, TOKEN_PROFILE, type TokenApp } from '../fakes/token-app.ts';
 import { BOBS_SECRET, cookieOf, FORM_TYPE, raw } from './attack-steps.ts';
 import { ALICE, BOB, Harness, type HarnessOptions } from './harness.ts';
-import { startTokenApp, TOKEN_PROFILE, type TokenApp } from './token-app.ts';
 import { call, expectTokensApart, formOf, login, proveFactor, signInWithToken, tokenIn } from './token-steps.ts';
 
 let app: TokenApp;
@@ -44,7 +44,7 @@ function newBrowser(): FakeBrowser {
 
 /** What a client received that is no browser. */
 function expectNoTokenIn(received: Buffer): void {
-  for (const token of app.tokens.keys()) expect(received.includes(token)).toBe(false);
+  for (const token of app.handedOut) expect(received.includes(token)).toBe(false);
 }
 
 const FORM = Buffer.from(new URLSearchParams(formOf(ALICE)).toString());

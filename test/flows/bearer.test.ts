@@ -5,9 +5,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeBrowser } from '../fakes/browser.ts';
 import { type Member, SharedStore } from '../fakes/shared-store.ts';
+import { startTokenApp, TOKEN_PROFILE, type TokenApp } from '../fakes/token-app.ts';
 import { askForSocket, BOBS_SECRET, cookieOf, raw } from './attack-steps.ts';
 import { ALICE, BOB, Harness, type HarnessOptions } from './harness.ts';
-import { startTokenApp, TOKEN_PROFILE, type TokenApp } from './token-app.ts';
 import { call, expectTokensApart, formOf, login, proveFactor, signInWithToken, tokenIn } from './token-steps.ts';
 
 let app: TokenApp;

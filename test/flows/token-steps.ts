@@ -1,9 +1,9 @@
 /** What the script of a page does that logs in with a token, as a person goes through it: password, proof, and the password again. */
 import { expect } from 'vitest';
 import type { FakeBrowser, Page } from '../fakes/browser.ts';
+import type { TokenApp } from '../fakes/token-app.ts';
 import { BOBS_SECRET } from './attack-steps.ts';
 import { ALICE, type Harness } from './harness.ts';
-import type { TokenApp } from './token-app.ts';
 
 export const formOf = ({ email, password }: typeof ALICE) => ({ user: email, password });
 
@@ -48,14 +48,14 @@ export function call(
 
 /** In bytes: what the application handed out came to no browser, and nothing of ours to the application. */
 export function expectTokensApart(app: TokenApp, browsers: readonly FakeBrowser[]): void {
-  expect(app.tokens.size + app.requests.length).toBeGreaterThan(0);
+  expect(app.requests.length).toBeGreaterThan(0);
   for (const browser of browsers) {
     const received = browser.transcript.toString('latin1').replaceAll('\\/', '/');
     const readings = [
       received,
       received.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
     ];
-    for (const token of app.tokens.keys()) expect(readings.some((text) => text.includes(token))).toBe(false);
+    for (const token of app.handedOut) expect(readings.some((text) => text.includes(token))).toBe(false);
   }
   expect(app.requests.join('')).not.toContain('lucy2fa_');
 }

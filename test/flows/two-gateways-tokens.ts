@@ -1,9 +1,9 @@
 /** A token of ours where two gateways share one store, whatever kind of store it is: good through both, and over through both. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeBrowser, Page } from '../fakes/browser.ts';
+import { startTokenApp, TOKEN_PROFILE, type TokenApp } from '../fakes/token-app.ts';
 import { BOBS_SECRET, cookieOf, raw } from './attack-steps.ts';
 import { ALICE, BOB, Harness } from './harness.ts';
-import { startTokenApp, TOKEN_PROFILE, type TokenApp } from './token-app.ts';
 import { call, expectTokensApart, login, proveFactor, signInWithToken, tokenIn } from './token-steps.ts';
 import type { SharedKind } from './two-gateways.ts';
 

@@ -10,8 +10,10 @@ export interface TokenApp {
   readonly url: string;
   /** Head and body of every request. */
   readonly requests: readonly string[];
-  /** Every token that was handed out, with whose it is; the application believes those that are here. */
+  /** Whose they are; the application believes these. */
   readonly tokens: Map<string, string>;
+  /** Every one that there ever was. */
+  readonly handedOut: readonly string[];
   /** How the answer with a token is written. */
   write: (answer: Readonly<Record<string, unknown>>) => Buffer;
   /** Whose token a refresh hands out; without it that of who asks. */
@@ -48,10 +50,47 @@ export const TOKEN_PROFILE = {
   cookies: { readable: [], session: ['SID'] },
 };
 
-const PAGE = '<!doctype html><html><head><title>Log in</title></head><body><form></form></body></html>';
+/** One page for everything, whose script keeps the token where such pages keep it. */
+const PAGE = `<!doctype html><html lang="en"><head><title>Things</title></head><body>
+<form><label>Email <input name="user"></label> <label>Password <input name="password" type="password"></label>
+<button>Log in</button></form><p role="status"></p><button id="leave" hidden>Log out</button>
+<script>
+const form = document.querySelector('form');
+const status = document.querySelector('[role=status]');
+const leave = document.querySelector('#leave');
+function show(text, isInside) {
+  status.textContent = text;
+  form.hidden = isInside;
+  leave.hidden = !isInside;
+}
+const call = (method, path, more) =>
+  fetch(path, { method, headers: { Authorization: 'Bearer ' + localStorage.getItem('token'), ...more } });
+async function open() {
+  if (localStorage.getItem('token') === null) return show('', false);
+  const answer = await call('GET', '/api/things');
+  if (answer.ok) return show((await answer.json()).secret, true);
+  localStorage.removeItem('token');
+  show('Please log in again.', false);
+}
+form.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const body = JSON.stringify(Object.fromEntries(new FormData(form)));
+  const answer = await fetch('/api/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  if (!answer.ok) return show('Wrong email or password.', false);
+  localStorage.setItem('token', (await answer.json()).data.token);
+  open();
+});
+leave.addEventListener('click', async () => {
+  await call('POST', '/api/logout');
+  localStorage.removeItem('token');
+  show('You are logged out.', false);
+});
+open();
+</script></body></html>`;
 
 export async function startTokenApp(passwords: Readonly<Record<string, string>>): Promise<TokenApp> {
   const requests: string[] = [];
+  const handedOut: string[] = [];
   let visitor = '';
   const json = (res: ServerResponse, status: number, body: Buffer, more: OutgoingHttpHeaders = {}): void => {
     res.writeHead(status, { 'Content-Type': 'application/json', ETag: '"1"', 'X-App': 'yes', ...more }).end(body);
@@ -59,6 +98,7 @@ export async function startTokenApp(passwords: Readonly<Record<string, string>>)
   const handOut = (res: ServerResponse, name: string): void => {
     const token = `${randomBytes(24).toString('base64')}/x.${randomBytes(8).toString('hex')}`;
     app.tokens.set(token, name);
+    handedOut.push(token);
     const body = app.write({ data: { token, name }, again: `Bearer ${token}`, id: 9007199254740000 });
     json(res, 200, body, { ...app.headers(token) });
   };
@@ -68,7 +108,7 @@ export async function startTokenApp(passwords: Readonly<Record<string, string>>)
     const body = Buffer.concat(chunks).toString();
     requests.push(`${req.method} ${req.url}\n${JSON.stringify(req.rawHeaders)}\n${body}`);
     const { pathname, searchParams } = new URL(req.url ?? '/', 'http://app');
-    if (pathname === '/login') {
+    if (pathname === '/' || pathname === '/login') {
       const cookie = app.visits ? { 'Set-Cookie': 'SID=a-visitor; Path=/' } : {};
       return void res.writeHead(200, { 'Content-Type': 'text/html', ...cookie }).end(PAGE);
     }
@@ -96,6 +136,7 @@ export async function startTokenApp(passwords: Readonly<Record<string, string>>)
     url: `http://127.0.0.1:${port}`,
     requests,
     tokens: new Map(),
+    handedOut,
     write: (value) => Buffer.from(JSON.stringify(value)),
     refreshesFor: undefined,
     headers: () => ({}),
