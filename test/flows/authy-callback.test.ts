@@ -2,7 +2,7 @@
  * Authy calls the gateway: a denial is heard although nobody waits, an approval is still collected by its own login alone, and
  * whoever else calls is nobody. Two gateways share the store, and the call reaches the one that does not have the login.
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StandInPush } from '../../src/demo/stand-in-authy.ts';
 import type { Identity } from '../../src/gate/types.ts';
 import { type Store, StoreError } from '../../src/store/store.ts';
@@ -98,14 +98,21 @@ async function asked(): Promise<{ browser: FakeBrowser; waiting: Page; push: Sta
   return { browser, waiting, push };
 }
 
+/** `hasBody`: a GET with one. */
+type Sent = SignedCall & { readonly hasBody?: boolean };
+
 function signed(push: StandInPush, facts: Partial<CallFacts> = {}): SignedCall {
   return callAbout(push, { key: KEY, url: `${h.origin}${HERE}`, at: h.clock.now(), ...facts });
 }
 
 /** @param from the address of the caller, as the proxy in front says it */
-async function call({ method, target, headers, body }: SignedCall, more: readonly Header[] = [], from = '192.0.2.9') {
+async function call(
+  { method, target, headers, body, hasBody = false }: Sent,
+  more: readonly Header[] = [],
+  from = '192.0.2.9',
+) {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const sent = method === 'POST' ? bytes : undefined;
+  const sent = method === 'POST' || hasBody ? bytes : undefined;
   return raw(h, method, target, [...headers, ['X-Forwarded-For', from], ...more], sent);
 }
 
@@ -208,6 +215,26 @@ describe('an approval', () => {
     expect([polls(), await stateOfAccount()]).toEqual([0, { guesses: 0, told: 0 }]);
   });
 
+  it('that was heard is not asked about again, however often the call is signed anew', async () => {
+    const { push } = await asked();
+    h.authy.tap(push.uuid, 'approved');
+    for (let i = 0; i < 3; i += 1) {
+      expect((await call(signed(push))).status).toBe(204);
+      h.clock.advance(1000);
+    }
+    expect(polls()).toBe(1);
+  });
+
+  it('of a request that another has followed asks about neither', async () => {
+    const { browser, push } = await asked();
+    h.clock.advance(130_000);
+    const prompt = await browser.get(`/_2fa/challenge?way=${WAY}`);
+    expect((await browser.submit(prompt, { channel: 'push' })).url.pathname).toBe(PUSH);
+    expect(h.authy.pushes).toHaveLength(2);
+    earlier = allPolls();
+    expect([(await call(signed(push))).status, polls()]).toEqual([204, 0]);
+  });
+
   it('after the method was removed asks nobody', async () => {
     const { push } = await asked();
     await h.store.users.update(ALICE.email, (user) => ({
@@ -229,7 +256,7 @@ describe('a call that is refused', () => {
     expect([polls(), new Set(refusals())]).toEqual([1, new Set(['replayed'])]);
   });
 
-  it.each<[string, (push: StandInPush) => SignedCall, string]>([
+  it.each<[string, (push: StandInPush) => Sent, string]>([
     ['is five minutes old', (push) => signed(push, { at: h.clock.now() - 5 * MINUTE - 1000 }), 'old'],
     ['is of the future', (push) => signed(push, { at: h.clock.now() + MINUTE + 1000 }), 'early'],
     ['has no signature', (push) => ({ ...signed(push), headers: [['Content-Type', 'application/json']] }), 'signature'],
@@ -252,6 +279,11 @@ describe('a call that is refused', () => {
     ['goes deep', (push) => ({ ...signed(push), body: `${'{"a":'.repeat(40)}1${'}'.repeat(40)}` }), 'malformed'],
     ['has many fields', (push) => ({ ...signed(push), body: JSON.stringify({ a: Array(300).fill(1) }) }), 'malformed'],
     ['has a query too', (push) => ({ ...signed(push), target: `${HERE}?a=1` }), 'malformed'],
+    [
+      'has a body with its query',
+      (push) => ({ ...signed(push, { method: 'GET' }), hasBody: true, body: 'x' }),
+      'malformed',
+    ],
     [
       'has a field of its query twice',
       (push) => withQuery(signed(push, { method: 'GET' }), '&status=denied'),
@@ -310,16 +342,16 @@ describe('a call that is refused', () => {
 it('a call that never ends is cut off', async () => {
   const { push } = await asked();
   const { headers, body } = signed(push);
+  const after = vi.spyOn(h.clock, 'after');
   const caller = await RawConnection.open(h.port);
   const framing: Header[] = [
     ['Host', new URL(h.origin).host],
     ['Content-Length', '15000'],
   ];
   caller.send(rawBytes('POST', HERE, [...headers, ...framing], body));
-  for (let i = 0; i < 500 && !caller.isClosed; i += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    h.clock.advance(1000);
-  }
+  while (!after.mock.calls.some(([ms]) => ms === 10_000)) await new Promise((resolve) => setImmediate(resolve));
+  h.clock.advance(10_000);
+  await caller.waitForClose();
   expect([caller.isClosed, caller.received.length, polls()]).toEqual([true, 0, 0]);
 });
 
