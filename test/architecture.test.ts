@@ -92,7 +92,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   profiles: ['gate', 'clock.ts'],
   store: ['gate', 'clock.ts'],
   upstream: ['gate', 'clock.ts'],
-  session: ['gate', 'clock.ts', 'store/store.ts', 'store/pack.ts'],
+  session: ['gate', 'clock.ts', 'store/store.ts', 'store/column.ts', 'store/pack.ts', 'store/packed-map.ts'],
   // The raw request: one spelling of the target, and the one way to close a bare socket.
   request: ['gate', 'clock.ts', 'profiles/path.ts', 'upstream/refusal.ts'],
   // The client's address is the only thing of a request that counts before there is one.

@@ -93,14 +93,13 @@ export class Following {
   #changed(key: string | undefined): void {
     if (key === undefined) {
       this.#held.overtake();
-      for (const session of this.#held.all()) session.stale = true;
+      this.#held.doubt(undefined);
       for (const session of this.#held.busy()) this.askSoon(session);
       return;
     }
     this.#held.overtake(key);
-    const session = this.#held.get(key);
+    const session = this.#held.doubt(key);
     if (session === undefined) return;
-    session.stale = true;
     // Nobody may ever ask for it again, and it would keep a socket open, or count as a session without a login.
     if (session.isBusy || session.state === 'anonymous') this.askSoon(session);
   }

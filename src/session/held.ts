@@ -1,8 +1,12 @@
 /**
- * The sessions that this process holds, and what runs on their behalf. It knows no rules. Only so many are held as a whole; the
- * others are at rest until somebody asks for them, see live.ts.
+ * The sessions that this process holds, and what runs on their behalf. It knows no rules. Only so many are held as objects; the
+ * others are at rest until somebody asks for them. An object that somebody still has is found again as long as it exists, so
+ * that there are never two of one session: one would not learn that the other ended.
  */
-import type { Keeper, LiveSession } from './live.ts';
+import { Known } from './known.ts';
+import type { Aging } from './limits.ts';
+import { type Keeper, LiveSession, type Waker } from './live.ts';
+import { Resting } from './resting.ts';
 import type { Endable } from './ties.ts';
 
 export interface Arrival {
@@ -12,11 +16,15 @@ export interface Arrival {
 /** More than one for each that wakes up, so that their number falls back to what it may be. */
 const LOOKS = 3;
 
-export class Held {
+export class Held implements Waker {
+  /** All that are not at rest. */
   readonly #live = new Map<string, LiveSession>();
+  readonly #resting = new Resting();
+  /** Objects of those at rest that somebody has perhaps. */
+  readonly #known = new Known();
   readonly #anonymous = new Set<LiveSession>();
   readonly #busy = new Set<LiveSession>();
-  /** Not at rest, in the order in which somebody last looked whether they may be. */
+  /** May come to rest, in the order in which somebody last looked whether they may. */
   readonly #awake = new Set<LiveSession>();
   readonly #mostAwake: number;
   readonly #keeper: Keeper | undefined;
@@ -27,7 +35,7 @@ export class Held {
   readonly #arrivals = new Map<string, Set<Arrival>>();
 
   /**
-   * @param mostAwake of which more than the least is held
+   * @param mostAwake of which more than the least is held; at least one
    * @param keeper has the records of those at rest; without one they are kept here
    */
   constructor(mostAwake: number, keeper: Keeper | undefined) {
@@ -36,15 +44,53 @@ export class Held {
   }
 
   get(key: string): LiveSession | undefined {
-    return this.#live.get(key);
+    return this.#live.get(key) ?? this.#known.get(key) ?? this.#resumed(key);
+  }
+
+  has(key: string): boolean {
+    return this.#live.has(key) || this.#resting.has(key);
   }
 
   get size(): number {
-    return this.#live.size;
+    return this.#live.size + this.#resting.size;
   }
 
-  all(): Iterable<LiveSession> {
-    return this.#live.values();
+  /** Those of which `isOver` says it; none is woken by the question. */
+  over(isOver: (aging: Aging, seenAt: number) => boolean): LiveSession[] {
+    const found = [...this.#live.values()].filter((session) => isOver(session, session.seenAt));
+    for (const key of this.#resting.find(isOver)) {
+      const session = this.get(key);
+      if (session !== undefined) found.push(session);
+    }
+    return found;
+  }
+
+  /** Another process changed a session, or perhaps any of them. @returns the session, unless it is at rest */
+  doubt(key: string | undefined): LiveSession | undefined {
+    const session = key === undefined ? undefined : this.#live.get(key);
+    const touched =
+      key === undefined ? [...this.#live.values(), ...this.#known.all()] : [session ?? this.#known.get(key)];
+    for (const one of touched) if (one !== undefined) one.stale = true;
+    if (key === undefined) this.#resting.doubtAll();
+    else this.#resting.doubt(key);
+    return session;
+  }
+
+  /** Of a session at rest whose object nobody had any more. It stays at rest until something is done with it. */
+  #resumed(key: string): LiveSession | undefined {
+    const remains = this.#resting.get(key);
+    if (remains === undefined) return undefined;
+    const session = new LiveSession(key, { remains, keeper: this.#keeper, waker: this });
+    this.#known.add(session);
+    return session;
+  }
+
+  /** It knows more from now on than what remained of it. */
+  woken(session: LiveSession): Buffer | undefined {
+    const bytes = this.#resting.take(session.key);
+    this.#live.set(session.key, session);
+    this.use(session);
+    return bytes;
   }
 
   /** Those on whose behalf something runs. */
@@ -65,6 +111,7 @@ export class Held {
     session.isUsed = true;
     if (session.isListed || session.ended) return;
     session.isListed = true;
+    session.wake();
     this.#awake.add(session);
     if (this.#awake.size > this.#mostAwake) this.#layToRest();
   }
@@ -76,10 +123,21 @@ export class Held {
       if (looks === LOOKS || this.#awake.size <= this.#mostAwake) return;
       looks += 1;
       this.#awake.delete(session);
-      session.isListed = session.isUsed || !session.rest(this.#keeper);
+      session.isListed = session.isUsed || !this.#rest(session);
       session.isUsed = false;
       if (session.isListed) this.#awake.add(session);
     }
+  }
+
+  /** @returns whether nothing was in the way */
+  #rest(session: LiveSession): boolean {
+    const remains = session.rest(this.#keeper, this);
+    if (remains === undefined) return false;
+    this.#resting.set(session.key, ...remains);
+    this.#known.add(session);
+    this.#live.delete(session.key);
+    this.#busy.delete(session);
+    return true;
   }
 
   /** A new one, until {@link born}. */
@@ -105,9 +163,13 @@ export class Held {
 
   /** For good: nothing may be released, stored or started for it from now on. */
   drop(session: LiveSession): void {
+    const { key } = session;
     session.end();
-    this.overtake(session.key);
-    if (this.#live.get(session.key) === session) this.#live.delete(session.key);
+    this.overtake(key);
+    if ((this.#live.get(key) ?? this.#known.get(key)) === session) {
+      this.#live.delete(key);
+      this.#known.delete(key);
+    }
     this.#anonymous.delete(session);
     this.#unborn.delete(session);
     this.#awake.delete(session);

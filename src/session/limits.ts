@@ -29,14 +29,11 @@ export const TOUCH_MS = 60_000;
 /** How much longer a store keeps a record than anybody may use it, in ms: so that a gateway can still sign out of the application. */
 const GRACE_MS = 300_000;
 
-/** What decides whether a session is over; `session` is only looked at when it is not verified. */
-interface Aging {
-  readonly state: Session['state'];
-  readonly session: Session;
-  readonly createdAt: Instant;
-  /** Known of a verified session too, without looking at it. */
-  readonly rightsUntil: Instant | undefined;
-}
+/** What decides whether a session is over; of a verified one less must be known. */
+export type Aging = { readonly createdAt: Instant; readonly rightsUntil: Instant | undefined } & (
+  | { readonly state: 'verified' }
+  | { readonly state: Exclude<Session['state'], 'verified'>; readonly session: Session }
+);
 
 /** Why a session may not go on, or `undefined`. @param seenAt last activity that is known here */
 export function overBecause(aging: Aging, seenAt: Instant, now: Instant, limits: SessionLimits): EndReason | undefined {

@@ -1,12 +1,14 @@
 /**
- * One session as this process holds it: the stored record, the open jar, and everything that must end when it ends. Of a session
- * at rest only little is held; it is the same object all the same, so that whoever knows it learns of its end.
+ * One session as this process holds it: the stored record, the open jar, and everything that must end when it ends. There is never
+ * a second object for a session, so that whoever knows it learns of its end. A session at rest has none, or one that nobody keeps
+ * but whoever has it still; whatever such a one is told from then on wakes it first, so that nothing is told in vain.
  */
 import { identityOf, isBoundToNetwork, rightsUntil, type Session } from '../gate/session.ts';
 import type { Instant } from '../gate/types.ts';
 import { packed, unpacked } from '../store/pack.ts';
 import { type SessionCollection, type SessionRecord, StoreError } from '../store/store.ts';
 import { Jar } from './jar.ts';
+import type { Remains } from './resting.ts';
 import { Ties } from './ties.ts';
 
 /**
@@ -25,6 +27,13 @@ export class Confidence {
   /** Settles when they know. */
   told: Promise<void> | undefined;
   toldUntil: Instant = 0;
+  /** The session whose jar it is now: older ids of it speak of the same jar. */
+  owner: LiveSession | undefined;
+
+  /** Whether it can be made again from `unconfirmed` alone, when nobody has it any more. */
+  get isPlain(): boolean {
+    return this.unsafeInFlight === 0 && this.told === undefined;
+  }
 
   /** The jar may speak for somebody else now. */
   shake(): void {
@@ -36,12 +45,22 @@ export class Confidence {
 /** Where the record of a session at rest can be had again. */
 export type Keeper = Pick<SessionCollection, 'peek'>;
 
+/** Who is told when a session at rest is needed again. @returns the record in few bytes, if it was kept so */
+export interface Waker {
+  woken(session: LiveSession): Buffer | undefined;
+}
+
+/** A session that was at rest, and where everything else about it is. */
+export interface Resumed {
+  readonly remains: Remains;
+  readonly keeper: Keeper | undefined;
+  readonly waker: Waker;
+}
+
 const DONE: Promise<unknown> = Promise.resolve();
 
 export class LiveSession {
   readonly key: string;
-  /** Last activity in ms since the epoch; written to the store at most once a minute. */
-  seenAt: Instant;
   /** Set once and never back: nothing may be released, stored or started for an ended session. */
   ended = false;
   /** Another process changed the record since it was read. */
@@ -69,21 +88,57 @@ export class LiveSession {
   #record: SessionRecord | undefined;
   #jar: Jar | undefined;
   #running: Ties | undefined;
-  /** At rest: the record in few bytes, or who has it. */
+  #seenAt: Instant;
+  /** While there is no record here: it in few bytes, or who has it. */
   #kept: Buffer | Keeper | undefined;
+  /** Present at rest. */
+  #waker: Waker | undefined;
 
   /** @param confidence of the session that this one follows; a session from the store begins with a doubt. */
-  constructor(key: string, record: SessionRecord, jar?: Jar, confidence = new Confidence()) {
+  constructor(key: string, found: SessionRecord | Resumed, jar?: Jar, confidence = new Confidence()) {
     this.key = key;
     this.#confidence = confidence;
-    this.#record = record;
-    this.#state = record.session.state;
-    this.#createdAt = record.createdAt;
-    this.#rightsUntil = rightsUntil(record.session);
-    this.#isBoundToNetwork = isBoundToNetwork(record.session);
-    this.#heldFrom = record.version;
+    confidence.owner = this;
     this.#jar = jar;
-    this.seenAt = record.lastSeenAt;
+    if ('remains' in found) {
+      const { remains } = found;
+      this.#state = 'verified';
+      this.#createdAt = remains.createdAt;
+      this.#rightsUntil = remains.rightsUntil;
+      this.#isBoundToNetwork = remains.isBoundToNetwork;
+      this.#heldFrom = remains.heldFrom;
+      this.#seenAt = remains.seenAt;
+      this.#kept = found.keeper;
+      this.#waker = found.waker;
+      this.stale = remains.stale;
+      confidence.unconfirmed = remains.unconfirmed;
+    } else {
+      this.#record = found;
+      this.#state = found.session.state;
+      this.#createdAt = found.createdAt;
+      this.#rightsUntil = rightsUntil(found.session);
+      this.#isBoundToNetwork = isBoundToNetwork(found.session);
+      this.#heldFrom = found.version;
+      this.#seenAt = found.lastSeenAt;
+    }
+  }
+
+  /** Before anything is changed that must not be lost with the object. Without effect unless it is at rest. */
+  wake(): void {
+    const waker = this.#waker;
+    if (waker === undefined) return;
+    this.#waker = undefined;
+    this.#kept = waker.woken(this) ?? this.#kept;
+  }
+
+  /** Last activity in ms since the epoch; written to the store at most once a minute. */
+  get seenAt(): Instant {
+    return this.#seenAt;
+  }
+
+  set seenAt(now: Instant) {
+    this.wake();
+    this.#seenAt = now;
   }
 
   /**
@@ -97,6 +152,7 @@ export class LiveSession {
   }
 
   set record(record: SessionRecord) {
+    this.wake();
     this.#record = record;
     this.#kept = undefined;
     this.#state = record.session.state;
@@ -106,6 +162,7 @@ export class LiveSession {
   }
 
   #awakened(): SessionRecord | undefined {
+    this.wake();
     if (this.#record !== undefined) return this.#record;
     this.#record = Buffer.isBuffer(this.#kept) ? unpacked(this.#kept) : this.#kept?.peek(this.key);
     if (this.#record !== undefined) this.#kept = undefined;
@@ -125,6 +182,7 @@ export class LiveSession {
 
   /** Responses and sockets that are open now. */
   get running(): Ties {
+    this.wake();
     this.#running ??= new Ties();
     return this.#running;
   }
@@ -152,25 +210,44 @@ export class LiveSession {
   }
 
   /**
-   * Lets go of the record and the open jar, until somebody asks for them. What must not be forgotten stays: whether it ended,
-   * when somebody was here, and what the application is believed.
-   * @param keeper has the record; without one it is kept here, in few bytes
-   * @returns whether nothing was in the way
+   * Lets go of the record and the open jar, until somebody asks for them.
+   * @param keeper has the record; without one it is in what remains
+   * @param waker is told before anything changes
+   * @returns what must not be forgotten, with the record unless `keeper` has it; `undefined` when something is in the way
    */
-  rest(keeper: Keeper | undefined): boolean {
+  rest(keeper: Keeper | undefined, waker: Waker): [Remains, packed: Buffer | undefined] | undefined {
     const isQuiet = !this.isBusy && this.exchangesInFlight === 0 && this.#jar?.isUnsaved !== true;
     const isStored = this.edits === this.written && !this.differs;
-    if (this.#state !== 'verified' || this.ended || !isQuiet || !isStored) return false;
-    this.#kept = keeper ?? packed(this.record);
+    if (this.#state !== 'verified' || this.ended || !isQuiet || !isStored || !this.#confidence.isPlain)
+      return undefined;
+    const bytes = keeper === undefined ? this.#packed() : undefined;
+    this.#kept = keeper;
+    this.#waker = waker;
     this.#record = undefined;
     this.#jar = undefined;
     this.#running = undefined;
     this.writing = undefined;
     this.exchange = DONE;
-    return true;
+    const remains = {
+      createdAt: this.#createdAt,
+      rightsUntil: this.#rightsUntil,
+      isBoundToNetwork: this.#isBoundToNetwork,
+      seenAt: this.#seenAt,
+      heldFrom: this.#heldFrom,
+      unconfirmed: this.#confidence.unconfirmed,
+      stale: this.stale,
+    };
+    return [remains, bytes];
   }
 
+  #packed(): Buffer {
+    return this.#record === undefined && Buffer.isBuffer(this.#kept) ? this.#kept : packed(this.record);
+  }
+
+  /** It may be another id that speaks of this jar by now, and what is told to one is told to the other. */
   get confidence(): Confidence {
+    const { owner } = this.#confidence;
+    if (owner !== undefined) owner.wake();
     return this.#confidence;
   }
 

@@ -22,7 +22,7 @@ import { Doubts, SessionGone, withoutDoubt } from './doubts.ts';
 import { Following } from './following.ts';
 import { Held } from './held.ts';
 import { Jar } from './jar.ts';
-import { type EndReason, overBecause, type SessionLimits, TOUCH_MS, withExpiry } from './limits.ts';
+import { type Aging, type EndReason, overBecause, type SessionLimits, TOUCH_MS, withExpiry } from './limits.ts';
 import { LiveSession } from './live.ts';
 import type { Endable } from './ties.ts';
 import { type Successor, Writes } from './writes.ts';
@@ -54,7 +54,7 @@ const ENDS_AT_ONCE = 3;
  * Bursts of requests come from the same few; whoever comes back after a pause is woken up, which takes 0.1 ms. More would cost
  * more than themselves: what lives for a while and not for good is the dearest garbage.
  */
-export const MOST_AWAKE = 250;
+export const MOST_AWAKE = 64;
 
 export interface SessionsOptions {
   readonly store: SessionCollection;
@@ -164,9 +164,12 @@ export class Sessions {
   }
 
   #over(session: LiveSession, now: Instant): EndReason | undefined {
+    return this.#overBecause(session, session.seenAt, now);
+  }
+
+  #overBecause(aging: Aging, seenAt: Instant, now: Instant): EndReason | undefined {
     // Others tell of their activity once a minute: what they told is not the last there was.
-    const seenAt = this.#following === undefined ? session.seenAt : session.seenAt + TOUCH_MS;
-    return overBecause(session, seenAt, now, this.#options.limits());
+    return overBecause(aging, this.#following === undefined ? seenAt : seenAt + TOUCH_MS, now, this.#options.limits());
   }
 
   /** A new session that may do nothing. Kept because a login page needs its cookies. */
@@ -395,7 +398,8 @@ export class Sessions {
   sweep(everything: boolean): void {
     const now = this.#options.clock.now();
     this.#following?.watch(now);
-    for (const session of [...(everything ? this.#held.all() : this.#held.busy())]) {
+    const isOver = (aging: Aging, seenAt: Instant): boolean => this.#overBecause(aging, seenAt, now) !== undefined;
+    for (const session of everything ? this.#held.over(isOver) : this.#held.busy()) {
       const over = this.#over(session, now);
       if (over === undefined) continue;
       // Somebody may have been active elsewhere.
@@ -418,7 +422,7 @@ export class Sessions {
           return;
         }
         const [key, record] = at.value;
-        if (this.#held.get(key) !== undefined || this.#ending.has(key)) continue;
+        if (this.#held.has(key) || this.#ending.has(key)) continue;
         const { session, createdAt } = record;
         const aging = { state: session.state, session, createdAt, rightsUntil: rightsUntil(session) };
         const over = overBecause(aging, record.lastSeenAt, now, this.#options.limits());
