@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from './clock.ts';
 import type { Decision } from './gate/decide.ts';
 import { isSafe } from './gate/decide.ts';
+import { confirm } from './gate/intercept.ts';
 import type { Log } from './log.ts';
 import { reasonOf } from './log.ts';
 import { addReadable, hasVaulted, vaultCookies } from './login/absorb.ts';
@@ -247,6 +248,7 @@ class Passing implements Forwarding {
     if (!session.stillVerified(this.#version)) return this.#refused('session-ended');
     switch (found.is) {
       case 'same':
+        if (!(await this.#isTheirToken(session))) return this.#refused('identity-unknown');
         await this.#parts.sessions.settled(session);
         return { send: this.#headersOut(head) };
       case 'unknown':
@@ -262,6 +264,18 @@ class Passing implements Forwarding {
       default:
         return found satisfies never;
     }
+  }
+
+  /**
+   * The question that several answers waited for was asked with the newest token, which may have come after the one in this answer.
+   * That one is asked about by itself before it is handed out; if it is somebody else's, nobody ever learns what stands for it.
+   */
+  async #isTheirToken(session: LiveSession): Promise<boolean> {
+    const { session: state } = session;
+    if (this.#newToken === undefined) return true;
+    if (state.state !== 'verified') return false;
+    const naming = await this.#parts.app.whoami(session, this.#way.scope.client, this.#newToken.change.token);
+    return session.stillVerified(this.#version) && (naming === undefined || confirm(state.identity, naming) === 'same');
   }
 
   /**

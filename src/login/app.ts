@@ -32,12 +32,15 @@ export class AppQuestions {
     this.#parts = parts;
   }
 
-  /** Who does the application think this jar is (I3)? Any failure is `unknown`, never `nobody` (I6). */
-  async whoami(session: LiveSession, client: string): Promise<Naming | undefined> {
+  /**
+   * Who does the application think this jar is (I3)? Any failure is `unknown`, never `nobody` (I6).
+   * @param token asked about in the place of the newest one of the jar
+   */
+  async whoami(session: LiveSession, client: string, token?: string): Promise<Naming | undefined> {
     const { whoami } = this.#parts.profile();
     if (whoami === undefined) return undefined;
     try {
-      const naming = whoami.read(await this.#ask('GET', whoami.path, session.jar, client, WHOAMI_TIMEOUT_MS));
+      const naming = whoami.read(await this.#ask('GET', whoami.path, session.jar, client, WHOAMI_TIMEOUT_MS, token));
       if (naming.is === 'named' && naming.email !== undefined) await this.#noteEmail(naming.identity, naming.email);
       return naming;
     } catch (error) {
@@ -77,7 +80,14 @@ export class AppQuestions {
     }
   }
 
-  async #ask(method: string, target: string, jar: Jar, client: string, timeoutMs: number): Promise<Answer> {
+  async #ask(
+    method: string,
+    target: string,
+    jar: Jar,
+    client: string,
+    timeoutMs: number,
+    token = jar.bearers.newest?.token,
+  ): Promise<Answer> {
     const { clock, profile, publicUrl, upstream, upstreamHost } = this.#parts;
     const path = target.split('?', 1)[0] ?? '/';
     const url = publicUrl();
@@ -88,7 +98,7 @@ export class AppQuestions {
       forwardedHost: url.host,
       forwardedPort: url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port,
       cookie: jar.header(path, clock.now()),
-      bearer: profile().tokens?.withWhoami === true ? jar.bearers.newest?.token : undefined,
+      bearer: profile().tokens?.withWhoami === true ? token : undefined,
       credentials: false,
       identityEncoding: true,
       framing: method === 'POST' ? { length: 0 } : 'none',

@@ -8,7 +8,7 @@ import { withBody } from './script.ts';
 
 export interface NewToken {
   /** For the jar of the session, once it is known that the session still is one. */
-  readonly change: BearerChange;
+  readonly change: BearerChange & { readonly token: string };
   /** The answer with a token of ours. */
   readonly reply: Reply;
 }

@@ -24,6 +24,8 @@ export interface TokenApp {
   obliging: boolean;
   /** Gives whoever opens its page a cookie, and knows its own logins by it. */
   visits: boolean;
+  /** What each answer waits for. @param target of the request */
+  before: (target: string) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -108,6 +110,7 @@ export async function startTokenApp(passwords: Readonly<Record<string, string>>)
     const body = Buffer.concat(chunks).toString();
     requests.push(`${req.method} ${req.url}\n${JSON.stringify(req.rawHeaders)}\n${body}`);
     const { pathname, searchParams } = new URL(req.url ?? '/', 'http://app');
+    await app.before(pathname);
     if (pathname === '/' || pathname === '/login') {
       const cookie = app.visits ? { 'Set-Cookie': 'SID=a-visitor; Path=/' } : {};
       return void res.writeHead(200, { 'Content-Type': 'text/html', ...cookie }).end(PAGE);
@@ -142,6 +145,7 @@ export async function startTokenApp(passwords: Readonly<Record<string, string>>)
     headers: () => ({}),
     obliging: false,
     visits: false,
+    before: async () => {},
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

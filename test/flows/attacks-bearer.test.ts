@@ -238,6 +238,36 @@ describe('an answer that has the token in its head as well', () => {
   });
 });
 
+it('12: a new token of somebody else does not hide behind one that comes right after it', async () => {
+  const { browser, ours } = await signInWithToken(h, newBrowser(), BOB);
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let asked = 0;
+  app.before = async (target) => {
+    if (target !== '/api/me') return;
+    asked += 1;
+    if (asked === 1) await released;
+  };
+  const first = call(browser, ours, '/api/other', 'POST');
+  await expect.poll(() => asked).toBe(1); // whoever comes now waits for the next question, together
+  app.refreshesFor = ALICE.email;
+  const hers = call(browser, ours, '/api/refresh', 'POST');
+  await expect.poll(() => app.handedOut.length).toBe(2);
+  for (let i = 0; i < 5; i += 1) await newBrowser().get('/login');
+  app.refreshesFor = undefined;
+  const mine = call(browser, ours, '/api/refresh', 'POST');
+  await expect.poll(() => app.handedOut.length).toBe(3);
+  for (let i = 0; i < 5; i += 1) await newBrowser().get('/login');
+  release();
+  const answers = await Promise.all([first, hers, mine]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 502, 200]);
+  expect((await hers).html).not.toContain('token');
+  expect((await call(browser, tokenIn(await mine))).html).toContain(BOB.email);
+  expectTokensApart(app, browsers);
+});
+
 describe('an old token of the application, of somebody else', () => {
   it.each<[string, (token: string) => readonly [target: string, ...headers: Header[]]]>([
     ['in the query', (token) => [`/api/things?access_token=${encodeURIComponent(token)}`]],
