@@ -117,7 +117,7 @@ export const REFUSALS = {
   ]),
   'guesses-spent': row(403, 'warn', 'end', () => [
     'There were too many wrong codes, so this sign-in was stopped.',
-    'Sign in again with your password to get another try.',
+    'Sign in again to get another try.',
   ]),
   locked: row(403, 'warn', 'end', () => [
     'Your account is locked after too many wrong codes.',
