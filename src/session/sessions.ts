@@ -51,10 +51,10 @@ const LOOKS_AT_ONCE = 50;
 const ENDS_AT_ONCE = 3;
 
 /**
- * Bursts of requests come from the same few; whoever comes back after a pause is woken up, which takes 0.1 ms. More would cost
- * more than themselves: what lives for a while and not for good is the dearest garbage.
+ * As many as work at the same moment on a large site: a request that has to wake its session costs twice as much as another. More
+ * would cost more than themselves: what lives for a while and not for good is the dearest garbage.
  */
-export const MOST_AWAKE = 64;
+export const MOST_AWAKE = 384;
 
 export interface SessionsOptions {
   readonly store: SessionCollection;
