@@ -28,7 +28,7 @@ import { type BodyStart, bodyType, readBodyStart } from './request/body.ts';
 import { clientBucket } from './request/client.ts';
 import { CLIENT_HEADER } from './request/client-credential.ts';
 import { isActivity, readScope } from './request/scope.ts';
-import type { LiveSession } from './session/live.ts';
+import { LiveSession } from './session/live.ts';
 import { mayBeResumeForm, resumeToken } from './session/resume-form.ts';
 import type { Sessions } from './session/sessions.ts';
 import { StepUps } from './step-ups.ts';
@@ -47,6 +47,7 @@ import {
   ownPathOf,
   pageOf,
   type Settings,
+  showsUnknownToken,
   type Way,
 } from './way.ts';
 import type { GatePage, Web } from './web/web.ts';
@@ -132,7 +133,11 @@ export class Gateway {
     const apiClient = shown.is === 'client' ? shown.name : undefined;
     const arrival = { req, res, resumed, scope, settings, cookies, apiClient };
     if (shown.is === 'refused') return this.#turnAway(arrival, shown.name);
-    const found = this.#parts.sessions.find(cookies.key, ownPath !== undefined || !isSafe(req.method ?? ''));
+    const { sessions } = this.#parts;
+    let found = sessions.find(cookies.key, ownPath !== undefined || !isSafe(req.method ?? ''));
+    // Another process may have handed it out a moment ago, and the news be on their way.
+    if (settings.profile.tokens !== undefined && found instanceof LiveSession && showsUnknownToken(req, found))
+      found = sessions.find(cookies.key, true);
     if (found instanceof Promise) return found.then((session) => this.#known(arrival, session, ownPath));
     return this.#known(arrival, found, ownPath);
   }

@@ -120,6 +120,13 @@ export interface ShownCredential {
   readonly token?: string | undefined;
 }
 
+/** Whether a token of ours is shown of which this session knows nothing, as far as it is held here. */
+export function showsUnknownToken({ headers }: IncomingMessage, { jar }: LiveSession): boolean {
+  if (headers.authorization === undefined) return false;
+  const shown = shownToken([headers.authorization]);
+  return shown.is === 'ours' && jar.bearers.tokenFor(shown.text) === undefined;
+}
+
 const NONE: ShownCredential = { authorization: 'dropped' };
 
 /** @param live the session whose state this is; without it, or when it ended, the state is anonymous */

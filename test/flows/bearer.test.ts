@@ -356,3 +356,25 @@ it('the answer with a token of ours waits for the store: the next request may re
   expect((await call(browser, ours)).status).toBe(200);
   expectApart();
 });
+
+it('a token of ours that another gateway handed out is known before the news of it arrive', async () => {
+  let shared: SharedStore | undefined;
+  const bearer = { ...TOKEN_PROFILE.login.bearer, refresh: [{ method: 'GET', path: '/api/refresh' }] };
+  await start({
+    profile: { ...TOKEN_PROFILE, login: { ...TOKEN_PROFILE.login, bearer } },
+    stores: (clock) => {
+      shared = new SharedStore(clock);
+      return [shared.member(), shared.member()];
+    },
+  });
+  const { browser, ours } = await signedIn();
+  for (let i = 0; i < 4; i += 1) expect((await call(browser, ours)).status).toBe(200);
+  if (shared === undefined || h.front === undefined) throw new Error('there are two');
+  shared.telling = false;
+  h.front.turn = 0;
+  const next = tokenIn(await call(browser, ours, '/api/refresh'));
+  h.front.turn = 1;
+  expect((await call(browser, next)).status).toBe(200);
+  shared.deliver();
+  expectApart();
+});
