@@ -25,6 +25,11 @@ export class Column<A extends Numbers = Numbers> {
     this.#numbers[at] = number;
   }
 
+  /** @returns the first entry from `from` on that has this number, which is not 0; or -1 */
+  find(number: number, from: number): number {
+    return this.#numbers.indexOf(number, from);
+  }
+
   #grow(at: number): void {
     let length = this.#numbers.length;
     while (length <= at) length *= 2;

@@ -91,11 +91,6 @@ export class PackedMap {
     return this.#pages.keyAt(this.#places.get(slot) - 1).toString();
   }
 
-  /** All slots are below it, free ones too. */
-  get end(): number {
-    return this.#end;
-  }
-
   *slots(): IterableIterator<number> {
     for (let slot = 0; slot < this.#end; slot += 1) if (this.#places.get(slot) > 0) yield slot;
   }

@@ -64,8 +64,8 @@ export class SessionShelf implements Shelf<SessionRecord> {
   of(identity: Identity): readonly string[] {
     const number = this.#numberOf(identity);
     const keys: string[] = [];
-    for (let slot = 0; slot < this.#packed.end; slot += 1) {
-      if (this.#owners.get(slot) === number) keys.push(this.#packed.keyAt(slot));
+    for (let slot = this.#owners.find(number, 0); slot >= 0; slot = this.#owners.find(number, slot + 1)) {
+      keys.push(this.#packed.keyAt(slot));
     }
     return keys;
   }
