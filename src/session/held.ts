@@ -109,7 +109,7 @@ export class Held implements Waker {
   /** Somebody asked for it: it stays awake for a while. */
   use(session: LiveSession): void {
     session.isUsed = true;
-    if (session.isListed || session.ended) return;
+    if (session.isListed || session.ended || !mayRest(session)) return;
     session.isListed = true;
     session.wake();
     this.#awake.add(session);
@@ -123,7 +123,7 @@ export class Held implements Waker {
       if (looks === LOOKS || this.#awake.size <= this.#mostAwake) return;
       looks += 1;
       this.#awake.delete(session);
-      session.isListed = session.isUsed || !this.#rest(session);
+      session.isListed = mayRest(session) && (session.isUsed || !this.#rest(session));
       session.isUsed = false;
       if (session.isListed) this.#awake.add(session);
     }
@@ -220,4 +220,9 @@ export class Held implements Waker {
   surplus(most: number): LiveSession | undefined {
     return this.#anonymous.size > most ? this.#anonymous.values().next().value : undefined;
   }
+}
+
+/** Whoever never does would only stand in the way of those that may: anybody can make ten thousand without a login. */
+function mayRest({ state }: LiveSession): boolean {
+  return state === 'verified';
 }

@@ -211,6 +211,17 @@ describe('with the store of one process', () => {
     expect(reads).toBe(before);
   });
 
+  it('only so many are awake, however many there are without a login', async () => {
+    const limits = { ...LIMITS, maxAnonymous: 1_000 };
+    const options = { clock, limits: () => limits, onEnd: async () => undefined, onWriteError: () => undefined };
+    sessions = new Sessions({ ...options, store, mostAwake: MOST });
+    for (let i = 0; i < limits.maxAnonymous; i += 1) sessions.create();
+    const logins = await Promise.all(Array.from({ length: 300 }, (_, i) => loggedIn(`one${i}`)));
+    for (const { key } of logins) sessions.peek(key);
+    const awake = logins.filter(({ session }) => !isAtRest(session)).length;
+    expect(awake).toBeLessThanOrEqual(MOST);
+  });
+
   it('activity that is not written yet counts after the rest too, and the limits end it; a look at them wakes nobody', async () => {
     const { key, session } = await loggedIn();
     clock.advance(59_000);
