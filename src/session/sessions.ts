@@ -277,6 +277,8 @@ export class Sessions {
     this.#gone(old.key);
     if (record === undefined || arrival.over) throw new SessionGone();
     if (old.jar.follow(record.jar) || old.confidence.unsafeInFlight > 0) old.confidence.shake();
+    const other = this.#held.get(key); // made for whoever looked at all sessions of its owner meanwhile
+    if (other !== undefined) this.#held.drop(other);
     return { session: this.#held.add(new LiveSession(key, record, old.jar, old.confidence)), id };
   }
 
@@ -448,8 +450,14 @@ export class Sessions {
     return this.#held.size;
   }
 
+  /** @param record read a while ago: what was told since then was told to nobody here, so it is asked for before it is used */
   #heldOr(key: string, record: SessionRecord): LiveSession {
-    return this.#held.get(key) ?? this.#held.add(new LiveSession(key, record));
+    const held = this.#held.get(key);
+    if (held !== undefined) return held;
+    const session = this.#held.add(new LiveSession(key, record));
+    session.confidence.unconfirmed = true; // whoever had it before may have left a request on its way
+    session.stale = this.#following !== undefined;
+    return session;
   }
 
   /** The store has it no more: nor does anybody here who read it a moment before. */

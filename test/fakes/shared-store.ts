@@ -115,7 +115,9 @@ export class Member implements Store {
       },
       of: async (identity) => {
         this.#up();
-        return sessions.of(identity);
+        const found = await sessions.of(identity);
+        await this.beforeAnswer();
+        return found;
       },
       entries: () => sessions.entries(),
     };

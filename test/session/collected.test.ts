@@ -73,6 +73,11 @@ async function atRest(prepare: (session: LiveSession) => void, told: (session: L
     told(session);
     return { key: session.key, object: new WeakRef(session) };
   })();
+  await expectCollected(object);
+  return key;
+}
+
+async function expectCollected(object: WeakRef<LiveSession>): Promise<void> {
   await othersCome();
   for (let tries = 0; tries < 20 && object.deref() !== undefined; tries += 1) {
     await nextTurn();
@@ -80,7 +85,6 @@ async function atRest(prepare: (session: LiveSession) => void, told: (session: L
     await nextTurn(); // the registry is told in a turn of its own
   }
   expect(object.deref(), 'nobody keeps the object').toBeUndefined();
-  return key;
 }
 
 async function found(key: string): Promise<LiveSession> {
@@ -176,6 +180,44 @@ describe.each(['one process', 'several'] as const)('a session without an object,
     await othersCome();
     await sessions.end(await found(key), 'logout');
     expect(mine?.ended).toBe(true);
+  });
+
+  it('is one object for whoever looked at all of its owner while its id changed, too', async () => {
+    const first = await loggedIn();
+    const { issued, seen } = await (async () => {
+      const changing = sessions.transition(first, { type: 'login-accepted', login: login('alice'), standing: 'pass' });
+      const looks: LiveSession[] = [];
+      let isDone = false;
+      void changing.then(() => {
+        isDone = true;
+      });
+      while (!isDone) {
+        for (let i = 0; i < 10; i += 1) looks.push(...(await sessions.of(ALICE)));
+        await nextTurn();
+      }
+      return { issued: await changing, seen: looks };
+    })();
+    const { session } = issued;
+    let aborted = false;
+    sessions.attach(session, {
+      abort: () => {
+        aborted = true;
+      },
+    });
+    await othersCome();
+    await othersCome();
+    expect(await found(session.key)).toBe(session);
+    expect(seen.filter((one) => one !== session && !one.ended)).toEqual([]);
+    await sessions.endAll(ALICE, 'revoked');
+    expect(session.ended).toBe(true);
+    expect(aborted).toBe(true);
+  });
+
+  it('is doubted by a process that learned of it from a list of all of its owner', async () => {
+    const { key } = await loggedIn();
+    const later = opened(store);
+    expect((await later.of(ALICE)).map((one) => one.key)).toEqual([key]);
+    expect((await later.find(key, false))?.confidence.unconfirmed).toBe(true);
   });
 
   it('is not at rest while an exchange or an answer is under way, however it began', async () => {
@@ -313,6 +355,19 @@ describe('with a store of several processes', () => {
       },
     );
     expect((await found(key)).csrf).toBe('another');
+  });
+
+  it('it is asked for when it ended while a list of all of its owner was on its way', async () => {
+    const other = opened(shared.member());
+    const { key } = await loggedIn();
+    const late = shared.member();
+    const third = opened(late);
+    late.beforeAnswer = async () => {
+      late.beforeAnswer = async () => undefined;
+      await other.endAll(ALICE, 'revoked');
+    };
+    await third.of(ALICE);
+    expect(await third.find(key, false)).toBeUndefined();
   });
 
   it('it is gone when another process ended it', async () => {
