@@ -281,6 +281,7 @@ export class LiveSession {
     const { jar } = this; // of the record that it has until now
     this.record = record;
     this.stale = false;
+    this.differs = false; // a write that is still on its way says so itself
     if (record.lastSeenAt > this.seenAt) this.seenAt = record.lastSeenAt;
     if (jar.follow(record.jar)) this.#confidence.shake();
   }

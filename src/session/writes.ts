@@ -53,6 +53,7 @@ export class Writes {
     try {
       if (await this.update(session, change)) return true;
     } catch (error) {
+      session.wake(); // it was read anew, and came to rest meanwhile: what it is told now must not be lost
       session.stale = following !== undefined;
       throw error;
     }

@@ -370,6 +370,20 @@ describe('with a store of several processes', () => {
     expect(await third.find(key, false)).toBeUndefined();
   });
 
+  it('it rests again once the store has told what became of it after a write that failed', async () => {
+    const { key, object } = await (async () => {
+      const session = await loggedIn();
+      shared.setDown(true);
+      sessions.save(session);
+      await session.writing?.catch(() => undefined);
+      shared.setDown(false);
+      expect(await found(session.key)).toBe(session);
+      return { key: session.key, object: new WeakRef(session) };
+    })();
+    await expectCollected(object);
+    expect((await found(key)).jar.header('/', clock.now())).toBe('sid=alice');
+  });
+
   it('it is gone when another process ended it', async () => {
     const other = opened(shared.member());
     const key = await atRest(() => undefined);
