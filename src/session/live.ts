@@ -63,6 +63,8 @@ export class LiveSession {
   readonly key: string;
   /** Set once and never back: nothing may be released, stored or started for an ended session. */
   ended = false;
+  /** The object of the same session that took its place: whoever ends this one means that one. */
+  heir: LiveSession | undefined;
   /** Another process changed the record since it was read. */
   stale = false;
   /** Writes of this process that were begun, and those that are done; equal when the store has all of them. */

@@ -279,12 +279,14 @@ export class Sessions {
     if (old.jar.follow(record.jar) || old.confidence.unsafeInFlight > 0) old.confidence.shake();
     const other = this.#held.get(key); // made for whoever looked at all sessions of its owner meanwhile
     if (other !== undefined) this.#held.drop(other);
-    return { session: this.#held.add(new LiveSession(key, record, old.jar, old.confidence)), id };
+    const session = this.#held.add(new LiveSession(key, record, old.jar, old.confidence));
+    if (other !== undefined) other.heir = session;
+    return { session, id };
   }
 
   /** Ends a session for good. The memory forgets it at once; the promise resolves when disk and application have too. */
   async end(session: LiveSession, reason: EndReason): Promise<void> {
-    if (session.ended) return;
+    if (session.ended) return session.heir === undefined ? undefined : this.end(session.heir, reason);
     this.#forget(session);
     const told = this.#options.onEnd(session, reason);
     await this.#options.store.update(session.key, () => ({ write: null, result: undefined }));
