@@ -2,6 +2,7 @@
  * Reads the head of an answer from raw bytes, by the letter of RFC 9112: whatever it does not know is no HTTP. It guesses at
  * nothing, repairs nothing and keeps at most `MOST_HEAD_BYTES`.
  */
+import type { Intake } from './intake.ts';
 import { UpstreamError } from './upstream.ts';
 
 export const MOST_HEAD_BYTES = 65_536;
@@ -32,7 +33,13 @@ const NONE: readonly string[] = [];
 
 /** Collects bytes until a head is whole; then it can be used for the next one. */
 export class HeadReader {
+  readonly #intake: Intake | undefined;
   #bytes: Buffer = EMPTY;
+
+  /** @param intake who lends the bytes; without it they are to keep */
+  constructor(intake?: Intake) {
+    this.#intake = intake;
+  }
 
   /**
    * @returns the head and the bytes behind it, or `undefined` while more is needed.
@@ -50,7 +57,7 @@ export class HeadReader {
       this.#bytes = EMPTY;
       return { head: parseHead(bytes.toString('latin1', 0, end)), rest: bytes.subarray(end + 4) };
     }
-    this.#bytes = bytes;
+    this.#bytes = this.#intake?.own(bytes) ?? bytes;
     // A lone LF would end a line for others (attack 73): no need to wait for a blank line that may never come.
     for (let feed = bytes.indexOf(10, known); feed >= 0; feed = bytes.indexOf(10, feed + 1)) {
       if (bytes[feed - 1] !== 13) throw new UpstreamError('malformed');

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { ParsedHead } from './answer-parser.ts';
 import type { Connection, Sender } from './connection.ts';
 import { decode } from './decode.ts';
+import type { Intake } from './intake.ts';
 import { type Line, mayRepeat } from './line.ts';
 import type { Request } from './request-head.ts';
 import { answerHead } from './response-headers.ts';
@@ -82,10 +83,10 @@ class Asking implements Sender {
     }
   }
 
-  onBody(chunk: Buffer): boolean {
+  onBody(chunk: Buffer, _last: boolean, intake: Intake): boolean {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#question.maxBytes) this.#fail(new UpstreamError('too-large'));
-    else this.#chunks.push(chunk);
+    else this.#chunks.push(intake.own(chunk));
     return true;
   }
 

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { type BodyReader, bodyReader } from './answer-body.ts';
 import { HeadReader, type ParsedHead } from './answer-parser.ts';
+import type { Intake } from './intake.ts';
 import { type Request, requestHead } from './request-head.ts';
 import { writeTogether } from './together.ts';
 import { type Carrier, Upload } from './upload.ts';
@@ -17,8 +18,8 @@ export interface Sender {
   onConnection(connection: Connection): boolean;
   /** Also for each interim answer (1xx). */
   onHead(head: ParsedHead): void;
-  /** @param last whether the answer is complete with it, without trailers. @returns whether more may come at once; if not, `resume` says when. */
-  onBody(chunk: Buffer, last: boolean): boolean;
+  /** @param chunk only lent: `intake.own` gives what is to be kept. @param last whether the answer is complete with it, without trailers. @returns whether more may come at once; if not, `resume` says when. */
+  onBody(chunk: Buffer, last: boolean, intake: Intake): boolean;
   /** The head is here and what comes next is on its way: it may take as long as it likes. */
   onPause?(): void;
   onComplete(trailers: readonly string[]): void;
@@ -46,7 +47,8 @@ export class Connection implements Carrier {
   readonly #clock: Clock;
   readonly #headersTimeoutMs: number;
   readonly #owner: Owner;
-  readonly #reader = new HeadReader();
+  readonly #intake: Intake;
+  readonly #reader: HeadReader;
   #sender: Sender | undefined;
   #method = '';
   #upload: Upload | undefined;
@@ -66,13 +68,15 @@ export class Connection implements Carrier {
   #lookAt = Number.POSITIVE_INFINITY;
   #cancelLook: () => void = () => {};
 
-  /** @param socket connected, trusted, and of nobody else. */
-  constructor(socket: Socket, clock: Clock, headersTimeoutMs: number, owner: Owner) {
+  /** @param socket connected, trusted, and of nobody else. @param intake where its bytes come in */
+  constructor(socket: Socket, intake: Intake, clock: Clock, headersTimeoutMs: number, owner: Owner) {
     this.#socket = socket;
     this.#clock = clock;
     this.#headersTimeoutMs = headersTimeoutMs;
     this.#owner = owner;
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#intake = intake;
+    this.#reader = new HeadReader(intake);
+    intake.onBytes = (bytes) => this.#onData(bytes);
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error) => this.#lost(new UpstreamError('unreachable', { cause: error })));
@@ -176,7 +180,7 @@ export class Connection implements Carrier {
     const last = body.complete && body.trailers.length === 0 ? pieces.length - 1 : -1;
     let flows = true;
     for (let i = 0; i < pieces.length; i += 1) {
-      flows = sender.onBody(pieces[i] ?? END, i === last);
+      flows = sender.onBody(pieces[i] ?? END, i === last, this.#intake);
       if (this.#sender !== sender) return;
     }
     if (body.complete) this.#completed(sender, body);

@@ -6,6 +6,7 @@ import { connect as connectPlain, type Socket, type TcpNetConnectOpts } from 'no
 import { connect as connectSecure, type TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { Destination } from './destination.ts';
+import type { Intake } from './intake.ts';
 import type { Trust } from './tls.ts';
 
 export interface Dialler {
@@ -16,8 +17,15 @@ export interface Dialler {
   readonly clock: Clock;
 }
 
-/** Calls back once, with a connected socket or with the reason. The returned socket may be destroyed at any time. */
-export function dial(dialler: Dialler, callback: (error: Error | null, socket: Socket) => void): Socket {
+/**
+ * Calls back once, with a connected socket or with the reason. The returned socket may be destroyed at any time.
+ * @param intake where its bytes go; without it they are read as of any stream
+ */
+export function dial(
+  dialler: Dialler,
+  callback: (error: Error | null, socket: Socket) => void,
+  intake?: Intake,
+): Socket {
   const { to, trust, clock, timeoutMs } = dialler;
   const where: TcpNetConnectOpts & { highWaterMark: number } = {
     host: to.host,
@@ -26,6 +34,7 @@ export function dial(dialler: Dialler, callback: (error: Error | null, socket: S
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
     highWaterMark: 65_536,
+    ...(intake === undefined ? {} : { onread: intake.onread }),
   };
   let waiting = true;
   const settle = (error: Error | null): void => {

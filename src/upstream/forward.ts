@@ -7,6 +7,7 @@ import type { ParsedHead } from './answer-parser.ts';
 import { passHints, passTrailers } from './asides.ts';
 import type { Connection, Sender } from './connection.ts';
 import { cut } from './cut.ts';
+import type { Intake } from './intake.ts';
 import { type Line, mayRepeat } from './line.ts';
 import type { Request } from './request-head.ts';
 import { answerHead } from './response-headers.ts';
@@ -117,10 +118,10 @@ class Exchange implements Sender, Running {
     }
   }
 
-  onBody(chunk: Buffer, last: boolean): boolean {
-    if (this.#state === 'sending') return last ? this.#writeLast(chunk) : this.#write(chunk);
+  onBody(chunk: Buffer, last: boolean, intake: Intake): boolean {
+    if (this.#state === 'sending') return last ? this.#writeLast(chunk, intake) : this.#write(intake.own(chunk));
     if (this.#state !== 'held') return true;
-    this.#held.push(chunk);
+    this.#held.push(intake.own(chunk));
     this.#heldBytes += chunk.length;
     this.#paused = this.#heldBytes >= this.#holdBytes;
     return !this.#paused;
@@ -200,7 +201,8 @@ class Exchange implements Sender, Running {
     return false;
   }
 
-  #writeLast(chunk: Buffer): boolean {
+  /** @param intake who lent it; without it the bytes are ours. */
+  #writeLast(chunk: Buffer, intake?: Intake): boolean {
     const { res } = this.#forwarding;
     this.#complete = true;
     const { socket } = res;
@@ -212,7 +214,7 @@ class Exchange implements Sender, Running {
       socket.uncork();
       res.end();
     } else {
-      res.end(chunk);
+      res.end(intake === undefined ? chunk : intake.own(chunk));
     }
     this.#bodyBegan = true;
     return true;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { Connection, type Owner, type Sender } from './connection.ts';
 import { type Dialler, dial } from './dial.ts';
+import { Intake } from './intake.ts';
 import type { Request } from './request-head.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -130,17 +131,22 @@ export class Line implements Owner {
   }
 
   #dial(request: Request, repeats: number, sender: Sender): void {
-    const dialled = dial(this.#dialler, (error, socket) => {
-      this.#dialling.delete(socket);
-      if (error !== null) {
-        sender.onError(new UpstreamError('unreachable', { cause: error, ...UNSENT }), false);
-        this.#fill();
-        return;
-      }
-      const connection = new Connection(socket, this.#clock, this.#options.headersTimeoutMs, this);
-      this.#connections.add(connection);
-      connection.send(request, repeats < REPEATS, sender);
-    });
+    const intake = new Intake();
+    const dialled = dial(
+      this.#dialler,
+      (error, socket) => {
+        this.#dialling.delete(socket);
+        if (error !== null) {
+          sender.onError(new UpstreamError('unreachable', { cause: error, ...UNSENT }), false);
+          this.#fill();
+          return;
+        }
+        const connection = new Connection(socket, intake, this.#clock, this.#options.headersTimeoutMs, this);
+        this.#connections.add(connection);
+        connection.send(request, repeats < REPEATS, sender);
+      },
+      intake,
+    );
     this.#dialling.add(dialled);
   }
 }

@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream';
 import { bodyReader } from '../../src/upstream/answer-body.ts';
 import { HeadReader } from '../../src/upstream/answer-parser.ts';
 import { Connection } from '../../src/upstream/connection.ts';
+import { Intake } from '../../src/upstream/intake.ts';
 import { TestClock } from '../fakes/clock.ts';
 import { Caller } from './caller.ts';
 
@@ -64,12 +65,23 @@ function* cut(bytes: Buffer, sizes: readonly number[]): Generator<Buffer> {
   }
 }
 
+/** Reads as a socket does: each time over what was read before. */
+function lend(intake: Intake, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) {
+    const length = bytes.copy(intake.onread.buffer(), 0, at);
+    intake.onread.callback(length);
+    at += length;
+  }
+}
+
 export async function readByUs(method: string, bytes: Buffer, sizes: readonly number[]): Promise<Outcome> {
   const pieces = new Pieces(bytes, sizes);
   const caller = new Caller();
   // The part of a socket that a connection uses.
   const socket = pieces as Duplex as Socket;
-  const connection = new Connection(socket, new TestClock(), 60_000, { onFree() {}, onGone() {} });
+  const intake = new Intake();
+  pieces.on('data', (bytes: Buffer) => lend(intake, bytes));
+  const connection = new Connection(socket, intake, new TestClock(), 60_000, { onFree() {}, onGone() {} });
   connection.send({ method, path: '/', headers: ['Host', 'x'], body: null }, true, caller);
   await pieces.run();
   const head = caller.heads.at(-1);
