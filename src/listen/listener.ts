@@ -13,6 +13,7 @@ import type { Pair } from './certificate.ts';
 import { limitConnections } from './connections.ts';
 import { answerOn, connectionFlow } from './flows.ts';
 import { http2Side } from './http2.ts';
+import { IdleConnections } from './idle.ts';
 import type { ListenerLimits } from './limits.ts';
 import { refuseBare, refuseUnparsed } from './parser-refusals.ts';
 import { Stalls } from './stalls.ts';
@@ -46,6 +47,7 @@ export class Listener {
   readonly #isSecure: boolean;
   readonly #clock: Clock;
   readonly #stalls: Stalls;
+  readonly #idle: IdleConnections;
   #draining = false;
   readonly #http1 = new Set<Socket>();
   /** All of them, before a handshake as well. */
@@ -56,6 +58,7 @@ export class Listener {
     this.#clock = clock;
     this.#isSecure = pair !== undefined;
     this.#stalls = new Stalls(clock, limits.bodyIdleMs);
+    this.#idle = new IdleConnections(clock, limits.keepAliveMs);
     const onRequest = withinLimits((req, res) => {
       if (this.#draining) res.shouldKeepAlive = false;
       handlers.onRequest(req, res);
@@ -64,7 +67,7 @@ export class Listener {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: 0, // an upload may take as long as it moves
-      keepAliveTimeout: limits.keepAliveMs,
+      keepAliveTimeout: 0, // see idle.ts
       connectionsCheckingInterval: Math.min(2_000, Math.ceil(limits.headersTimeoutMs / 4)),
       insecureHTTPParser: false,
       requireHostHeader: true,
@@ -103,6 +106,7 @@ export class Listener {
     this.#server.maxHeadersCount = limits.headers + 1;
     this.#server.on('checkContinue', onRequest);
     this.#server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#idle.forget(req.socket);
       if (!this.#draining) return handlers.onUpgrade(req, socket, head);
       socket.on('error', () => socket.destroy());
       refuseBare(socket, 503);
@@ -171,6 +175,7 @@ export class Listener {
 
   #end(): void {
     this.#stalls.stop();
+    this.#idle.stop();
     this.#http2?.destroy();
     this.#server.closeAllConnections();
     // What Node does not count: tunnels, handshakes that did not end, sessions whose last frames nobody reads.
@@ -181,9 +186,11 @@ export class Listener {
     const flow = connectionFlow(socket);
     this.#http1.add(socket);
     this.#stalls.watch(flow);
+    this.#idle.watch(socket);
     socket.once('close', () => {
       this.#http1.delete(socket);
       this.#stalls.forget(flow);
+      this.#idle.forget(socket);
     });
   }
 }

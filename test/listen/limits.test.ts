@@ -68,12 +68,81 @@ test('a handshake that never comes is given up', async () => {
   expect(silent.text).toBe('');
 });
 
-test('a connection without a request is closed after its time, and not before its answer', async () => {
-  const { port } = await openFront({ limits: { keepAliveMs: 100 } });
-  const browser = await client(port);
-  browser.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  await browser.has('ok');
-  await browser.gone();
+describe('a connection without a request', () => {
+  const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  test('is closed after its time, at most a quarter late, and not before', async () => {
+    const { clock, port } = await openFront({ limits: { keepAliveMs: 60_000 } });
+    const browser = await client(port);
+    browser.write(GET);
+    await browser.has('ok');
+    clock.advance(60_000); // seen at work at the first look, after a quarter
+    browser.write(GET);
+    await until(() => browser.text.split('ok').length === 3, 'the second answer');
+    clock.advance(60_000);
+    browser.write(GET);
+    await until(() => browser.text.split('ok').length === 4, 'the third answer');
+    clock.advance(75_000);
+    await browser.gone();
+  });
+
+  test('is told of no time, since it may be any', async () => {
+    const { port } = await openFront({ limits: { keepAliveMs: 60_000 } });
+    const answer = await rawRequest(port, rawBytes('GET', '/'));
+    expect(answer.header('keep-alive')).toBeUndefined();
+  });
+
+  test('is not meant while its answer takes its time', async () => {
+    let answer = (): void => {};
+    const { clock, port } = await openFront({
+      limits: { keepAliveMs: 60_000 },
+      onRequest: (_req, res) => {
+        answer = () => void res.end('late');
+      },
+    });
+    const browser = await client(port);
+    browser.write(GET);
+    const before = answer;
+    await until(() => answer !== before, 'the request');
+    clock.advance(600_000);
+    answer();
+    await browser.has('late');
+    clock.advance(59_999);
+    browser.write(GET); // its time began with the end of the answer
+    const first = answer;
+    await until(() => answer !== first, 'the next request');
+  });
+
+  test('is not meant when it became a socket', async () => {
+    const { clock, port } = await openFront({
+      limits: { keepAliveMs: 60_000 },
+      onUpgrade: (_req, socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n');
+        socket.on('data', () => void socket.end('still here'));
+      },
+    });
+    const browser = await client(port);
+    browser.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n');
+    await browser.has('101');
+    clock.advance(600_000);
+    browser.write('?');
+    await browser.has('still here');
+  });
+
+  test('goes its way beside others: none ends with another', async () => {
+    const { clock, port } = await openFront({ limits: { keepAliveMs: 60_000 } });
+    const [idle, used] = [await client(port), await client(port)];
+    for (const one of [idle, used]) {
+      one.write(GET);
+      await one.has('ok');
+    }
+    for (let i = 2; i < 7; i += 1) {
+      clock.advance(15_000);
+      used.write(GET);
+      await until(() => used.text.split('ok').length === i + 1, 'an answer');
+    }
+    await idle.gone();
+  });
 });
 
 describe('a body that stands still', () => {
