@@ -24,6 +24,8 @@ export interface RoundsOptions {
   readonly rounds: number;
   readonly folder: string;
   readonly refused: boolean;
+  /** Slices before the first that counts; default four. */
+  readonly warm?: number;
   /** The load for one target. */
   readonly load: (target: Target) => Load;
 }
@@ -39,7 +41,7 @@ export async function inTurns(targets: readonly Target[], options: RoundsOptions
   const slices = new Map<Target, Slice[]>(targets.map((target) => [target, []]));
   for (const target of targets) {
     await check(target, options);
-    for (let i = 0; i < WARM; i += 1) await slice(target, options);
+    for (let i = 0; i < (options.warm ?? WARM); i += 1) await slice(target, options);
   }
   for (let round = 0; round < options.rounds; round += 1) {
     // Who comes after whom changes, so that nobody always follows the target that leaves the machine warm, or busy.

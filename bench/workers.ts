@@ -9,8 +9,12 @@ import { type Figures, inTurns } from './rounds.ts';
 import type { Setting } from './setting.ts';
 import { BROWSER_HEADERS, type Target } from './target.ts';
 
-/** Some for each worker, however they are dealt out. */
-const CONNECTIONS = 16;
+/** Enough for each worker, however they are dealt out, so that none waits for Redis with nothing else to do. */
+const CONNECTIONS = 64;
+/** Slices before any that count: each of two workers gets half of the requests, and is warm when it had as many as one. */
+const WARM = 12;
+/** For each round: what others do to the machine hits both cores, and one figure of each would be luck. */
+const SLICES = 5;
 
 export interface WorkerFigures {
   readonly one: Figures;
@@ -39,7 +43,13 @@ export async function measureWorkers(setting: Setting, url: string, rounds: numb
     port,
     core: 'all',
   });
-  const [one, two] = await inTurns(targets, { rounds, folder: setting.folder, refused: false, load });
+  const [one, two] = await inTurns(targets, {
+    rounds: rounds * SLICES,
+    folder: setting.folder,
+    refused: false,
+    warm: WARM,
+    load,
+  });
   for (const { child } of gateways) await child.stop();
   if (one === undefined || two === undefined) throw new Error('two gateways were to be measured');
   return { one, two, gain: two.perSecond / one.perSecond };

@@ -43,6 +43,8 @@ program
     run(async () => {
       if (options.workers > 1 && cluster.isPrimary) return oversee(options.config, options.workers);
       setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+      // Every core has its worker: what one of them hands to helpers, it takes from another.
+      if (options.workers > 1) setFlagsFromString('--no-parallel-scavenge');
       const started = await startGateway({
         configPath: options.config,
         env: process.env,

@@ -39,7 +39,13 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
   const session = person(ctx, screen);
   if (session === undefined) return;
   const { enroller, administration, entrance } = screen.options.ceremonies;
-  const account = await enroller.account(session);
+  // At once: a store that several processes share is asked in one go instead of one thing after the other.
+  const [account, sessions, browsers, events] = await Promise.all([
+    enroller.account(session),
+    sessionViews(session, screen),
+    browserViews(ctx, session, screen),
+    eventViews(session, screen),
+  ]);
   const notice = await take(ctx);
   const error = screen.noticeError(notice);
   screen.show(
@@ -66,9 +72,9 @@ async function showAccount(ctx: OwnContext, screen: Screen): Promise<void> {
       moving: moveOf(account)?.next ?? '',
       phone: phoneView(account, notice, screen),
       recovery: recoveryView(account),
-      sessions: await sessionViews(session, screen),
-      browsers: await browserViews(ctx, session, screen),
-      events: await eventViews(session, screen),
+      sessions,
+      browsers,
+      events,
       isAdministrator: administration.isAdministrator(session) || administration.mayProve(session),
     },
     { title: TITLES.account, isError: error !== false },
