@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Core, pinned } from './machine.ts';
 
-/** As the image and the unit set them (docs/decisions/0007); a Node process must find them at its start. */
+/** What `http-proxy` needs for large answers (docs/decisions/0007); a Node process must find them at its start. */
 export const MALLOC: Readonly<Record<string, string>> = {
   MALLOC_TRIM_THRESHOLD_: '268435456',
   MALLOC_TOP_PAD_: '16777216',

@@ -1,7 +1,6 @@
 /** From the start of the process to the first answer, in turns. */
 import { performance } from 'node:perf_hooks';
 import { freePort } from '../test/fakes/free-port.ts';
-import { MALLOC } from './children.ts';
 import { gatewayCommand } from './gateways.ts';
 import { median } from './rounds.ts';
 import { type Setting, sourceFile } from './setting.ts';
@@ -26,7 +25,7 @@ export async function measureColdStart(setting: Setting, rounds: number): Promis
     for (const [name, command] of Object.entries(commands)) {
       const port = await freePort();
       const begin = performance.now();
-      const child = await setting.children.start(command(port), { core: 'target', port, env: MALLOC });
+      const child = await setting.children.start(command(port), { core: 'target', port });
       await (await fetch(`http://127.0.0.1:${port}/admin/login`)).arrayBuffer();
       times.set(name, [...(times.get(name) ?? []), performance.now() - begin]);
       await child.stop();

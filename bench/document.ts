@@ -53,8 +53,8 @@ the slices: contention only ever adds. Ratios hold within one scenario of one ru
 the other core too, and are there for orientation.
 
 Every target runs one worker with kept-alive connections, writes no log and sets \`X-Forwarded-*\`; requests carry the headers
-of a browser and three cookies. All Node processes have the allocator settings of
-[decision 0007](decisions/0007-malloc-settings.md), \`http-proxy\` once more without them. The service behind \`auth_request\` only
+of a browser and three cookies. \`http-proxy\` has the settings of the allocator that it needs for large answers
+([0007](decisions/0007-malloc-settings.md)), and stands there once more without them; the gateway needs none. The service behind \`auth_request\` only
 looks a session up in memory, which is less than real ones do.`;
 
 const READING = `## How to read it

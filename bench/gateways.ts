@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FakeBrowser } from '../test/fakes/browser.ts';
 import { freePort } from '../test/fakes/free-port.ts';
-import { type Child, MALLOC } from './children.ts';
+import type { Child } from './children.ts';
 import { type Core, findTool, treeOf } from './machine.ts';
 import { people } from './people.ts';
 import { compiled, MAIN, type Setting } from './setting.ts';
@@ -75,7 +75,7 @@ limits: { logins: { perMinute: 10000, perHour: 100000 } }
 export async function startGateway(setting: Setting, options: GatewayOptions): Promise<Gateway> {
   const port = await freePort();
   const command = gatewayCommand(setting, options, port);
-  const child = await setting.children.start(command, { core: options.core ?? 'target', port, env: MALLOC });
+  const child = await setting.children.start(command, { core: options.core ?? 'target', port });
   return { child, port, origin: `http://127.0.0.1:${port}`, pids: () => treeOf(child.pid) };
 }
 
@@ -97,7 +97,7 @@ export async function gatewayTarget(setting: Setting, options: GatewayOptions): 
 export async function passThrough(setting: Setting): Promise<Target> {
   const port = await freePort();
   const command = [process.execPath, compiled('processes/pass-through.js'), String(port), setting.upstream];
-  const { pid } = await setting.children.start(command, { core: 'target', port, env: MALLOC });
+  const { pid } = await setting.children.start(command, { core: 'target', port });
   return {
     name: 'pass-through without gate',
     port,

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../test/fakes/free-port.ts';
-import { Children, MALLOC } from './children.ts';
+import { Children } from './children.ts';
 import { residentOf } from './machine.ts';
 
 const GIGABYTE = 1 << 30;
@@ -67,7 +67,6 @@ management: false
 const main = new URL('../../main.js', import.meta.url).pathname;
 const gateway = await children.start([process.execPath, main, 'start', '--config', join(folder, 'gateway.yaml')], {
   core: 'all',
-  env: MALLOC,
   port: gatewayPort,
 });
 const resident = (): number => residentOf([gateway.pid]);

@@ -117,7 +117,7 @@ backend application
   return { name: 'haproxy', port, pids: () => treeOf(pid), cookie: APP_COOKIES, checks: false, upgrades: true };
 }
 
-/** @param tuned with the same settings of the allocator as the gateway. */
+/** @param tuned with settings of the allocator, see children.ts. */
 export async function httpProxy(setting: Setting, tuned: boolean): Promise<Target> {
   const port = await freePort();
   const command = [process.execPath, sourceFile('processes/http-proxy.mjs'), String(port), setting.upstream];

@@ -20,9 +20,9 @@ const EXIT = { config: 1, failed: 3 } as const;
 const DRAIN_MS = 25_000;
 /**
  * By itself the engine lets a small heap grow to three or four times what lives in it before it collects. Sessions that are woken
- * and laid to rest again make it grow, see docs/decisions/0015. Less than this, and every large body is the occasion of a collection.
+ * and laid to rest again make it grow, see docs/decisions/0015.
  */
-const HEAP_GROWTH_PERCENT = 100;
+const HEAP_GROWTH_PERCENT = 20;
 const ONE_PROCESS =
   'With store.kind lowdb one process does all the work; several (--workers) need a store that they can share: redis.';
 const DEFAULT_CONFIG = 'config/gateway.yaml';

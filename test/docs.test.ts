@@ -88,18 +88,6 @@ describe('names that documents and code share', () => {
     expect(events.filter((event) => !isLogged(`'${event}'`) && !isLogged(noted(event)))).toEqual([]);
   });
 
-  it('image, unit and decision name the same settings of the allocator', () => {
-    const settings = (path: string) =>
-      [...read(path).matchAll(/(MALLOC_[A-Z_]+)=(\d+)/g)].map(([, k, v]) => `${k}=${v}`);
-    expect(settings('docker/Dockerfile')).toHaveLength(3);
-    expect(settings('docker/lucy-2fa.service')).toEqual(settings('docker/Dockerfile'));
-    expect(settings('package.json')).toEqual(settings('docker/Dockerfile'));
-    const decision = read('docs/decisions/0007-malloc-settings.md');
-    for (const setting of settings('docker/Dockerfile')) {
-      for (const half of setting.split('=')) expect(decision).toContain(half);
-    }
-  });
-
   it('what the image copies is there, and is sent to the builder', () => {
     const copied = [...read('docker/Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, from = '']) =>
       from.split(' '),

@@ -2,7 +2,9 @@
  * One HTTP exchange with a provider: bounded in time and size, never followed to another address, never made twice (a
  * repeated "send" is a second text). Gives back what came; what it means is the provider's own file to say.
  */
-import { type Dispatcher, Pool } from 'undici';
+import { createRequire } from 'node:module';
+import type undici from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
 
 /** More calls than these at once wait, within their own time limit. */
@@ -27,6 +29,8 @@ export type Heard =
 
 /** Connections to one provider. None is made before the first call. @param timeoutMs for each step of a call */
 export function openPool(origin: string, timeoutMs: number): Dispatcher {
+  // Not at the head of this file: it is a fifth of all that is loaded, and without a provider nobody needs it.
+  const { Pool }: typeof undici = createRequire(import.meta.url)('undici');
   return new Pool(origin, {
     connections: CONNECTIONS,
     pipelining: 1,

@@ -178,6 +178,7 @@ export class Connection implements Carrier {
     const body = this.#body;
     const pieces = rest.length === 0 ? [] : body.push(rest);
     const last = body.complete && body.trailers.length === 0 ? pieces.length - 1 : -1;
+    this.#intake.isOnePiece = pieces.length === 1;
     let flows = true;
     for (let i = 0; i < pieces.length; i += 1) {
       flows = sender.onBody(pieces[i] ?? END, i === last, this.#intake);

@@ -119,7 +119,7 @@ class Exchange implements Sender, Running {
   }
 
   onBody(chunk: Buffer, last: boolean, intake: Intake): boolean {
-    if (this.#state === 'sending') return last ? this.#writeLast(chunk, intake) : this.#write(intake.own(chunk));
+    if (this.#state === 'sending') return last ? this.#writeLast(chunk, intake) : this.#write(chunk, intake);
     if (this.#state !== 'held') return true;
     this.#held.push(intake.own(chunk));
     this.#heldBytes += chunk.length;
@@ -189,10 +189,11 @@ class Exchange implements Sender, Running {
     res.write('', 'latin1');
   }
 
-  #write(chunk: Buffer): boolean {
+  /** @param intake who lent it; without it the bytes are ours. */
+  #write(chunk: Buffer, intake?: Intake): boolean {
     const { res } = this.#forwarding;
     this.#bodyBegan = true;
-    if (res.write(chunk)) return true;
+    if (intake === undefined ? res.write(chunk) : intake.pass(chunk, res)) return true;
     if (!this.#drains) {
       this.#drains = true;
       res.on('drain', this.#onDrain);

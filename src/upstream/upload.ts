@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RequestHead } from './request-head.ts';
 import { writeTogether } from './together.ts';
+import { countBody } from './young.ts';
 
 /** Whether a body follows the head (RFC 9112 6.3). Walks `rawHeaders`: asking for `req.headers` would build an object. */
 export function announcesBody(raw: readonly string[]): boolean {
@@ -84,6 +85,7 @@ export class Upload {
   readonly #onData = (chunk: Buffer): void => {
     const socket = this.#socket;
     if (socket === undefined || chunk.length === 0) return;
+    countBody(chunk.length);
     let flows: boolean;
     if (this.#left === undefined) {
       socket.cork();
