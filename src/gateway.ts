@@ -21,7 +21,7 @@ import type { KeptForms, TakenForm } from './login/kept-forms.ts';
 import { leaveNetwork } from './login/leave-network.ts';
 import { Logins } from './logins.ts';
 import { type PassParts, pass } from './pass.ts';
-import { formFields, type ParsedFields, queryFields } from './profiles/fields.ts';
+import { formFields, NO_FIELDS, type ParsedFields, queryFields } from './profiles/fields.ts';
 import { Replies } from './replies.ts';
 import { refuseUpgrade } from './request/answers.ts';
 import { type BodyStart, bodyType, readBodyStart } from './request/body.ts';
@@ -160,7 +160,7 @@ export class Gateway {
     // A forbidden name in the query carries a session or a login past the cookies and the form (attacks 23, 31).
     const query = queryFields(scope.target.query);
     const isForbidden = (name: string): boolean => !scope.onPublicHost && profile.isForbiddenInQuery(name);
-    if (query.truncated || query.names().some(isForbidden)) {
+    if (query !== NO_FIELDS && (query.truncated || query.names().some(isForbidden))) {
       return this.#replies.refuse(req, res, 'bad-request', scope.isNavigation);
     }
 

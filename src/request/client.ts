@@ -1,5 +1,5 @@
 /** Who is on the other end? Only the socket, or what a configured proxy says of it, counted from the right (T7, attack 70). Pure. */
-import { isIPv4 } from 'node:net';
+import { isIPv4, type Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 export type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -24,17 +24,25 @@ export function plainAddress(address: string | undefined): string {
   return ipaddr.process(address).toString();
 }
 
+const peers = new WeakMap<Socket, string>();
+
+/** The address at the other end, in one spelling; looked up once for each connection. */
+export function peerOf(socket: Socket): string {
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    peer = plainAddress(socket.remoteAddress);
+    peers.set(socket, peer);
+  }
+  return peer;
+}
+
 /**
- * @param peer address of the socket.
+ * @param peer address of the socket, from {@link peerOf}.
  * @param forwardedFor the `X-Forwarded-For` lines joined, as they came.
  * @returns the right-most address that no trusted proxy stands for; the last good one when an entry is no address.
  */
-export function clientAddress(
-  peer: string | undefined,
-  forwardedFor: string | undefined,
-  trusted: readonly Network[],
-): string {
-  let client = plainAddress(peer);
+export function clientAddress(peer: string, forwardedFor: string | undefined, trusted: readonly Network[]): string {
+  let client = peer;
   if (forwardedFor === undefined) return client;
   const entries = forwardedFor.split(',');
   for (let i = entries.length - 1; i >= 0 && isInside(client, trusted); i--) {

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { type CanonicalTarget, canonicalTarget, isRefused } from '../profiles/path.ts';
-import { clientAddress, isInside, type Network, plainAddress } from './client.ts';
+import { clientAddress, isInside, type Network, peerOf } from './client.ts';
 
 /** What a scope is read by; taken apart once per configuration, since a `URL` is taken apart anew at each question. */
 export class ScopeRules {
@@ -70,7 +70,7 @@ export function readScope(req: IncomingMessage, rules: ScopeRules): Scope | Scop
     host,
     hostName,
     onPublicHost,
-    client: clientAddress(req.socket.remoteAddress, single(req.headers['x-forwarded-for']), trustedProxies),
+    client: clientAddress(peerOf(req.socket), single(req.headers['x-forwarded-for']), trustedProxies),
     proto,
     port: isOwn ? rules.port : (/:(\d+)$/.exec(host)?.[1] ?? usualPort(proto)),
     isNavigation: isNavigation(req),
@@ -90,9 +90,10 @@ function onlyHost(req: IncomingMessage, rules: ScopeRules): string | undefined {
   const raw = req.rawHeaders;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
-    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
+    if (name.length !== 4 || (name !== 'Host' && name.toLowerCase() !== 'host')) continue;
     if (host !== undefined) return undefined;
-    host = (raw[i + 1] ?? '').toLowerCase();
+    const value = raw[i + 1] ?? '';
+    host = isOwnHost(value, rules) ? value : value.toLowerCase();
   }
   return host !== undefined && (isOwnHost(host, rules) || HOST.test(host)) ? host : undefined;
 }
@@ -114,7 +115,7 @@ function usualPort(proto: 'http' | 'https'): string {
 
 function protoOf(req: IncomingMessage, trusted: readonly Network[]): 'http' | 'https' {
   const said = single(req.headers['x-forwarded-proto']);
-  if ((said === 'http' || said === 'https') && isInside(plainAddress(req.socket.remoteAddress), trusted)) return said;
+  if ((said === 'http' || said === 'https') && isInside(peerOf(req.socket), trusted)) return said;
   return 'encrypted' in req.socket ? 'https' : 'http';
 }
 

@@ -50,7 +50,7 @@ class Exchange implements Sender, Running {
   /** Behind an earlier request of its connection, so that the end of the connection is listened for. */
   #queued = false;
   #connection: Connection | undefined;
-  #held: Buffer[] = [];
+  #held: Buffer[] | undefined;
   #heldBytes = 0;
   #failure: UpstreamError | undefined;
 
@@ -121,6 +121,7 @@ class Exchange implements Sender, Running {
   onBody(chunk: Buffer, last: boolean, intake: Intake): boolean {
     if (this.#state === 'sending') return last ? this.#writeLast(chunk, intake) : this.#write(chunk, intake);
     if (this.#state !== 'held') return true;
+    this.#held ??= [];
     this.#held.push(intake.own(chunk));
     this.#heldBytes += chunk.length;
     this.#paused = this.#heldBytes >= this.#holdBytes;
@@ -251,8 +252,8 @@ class Exchange implements Sender, Running {
     }
     const { res } = this.#forwarding;
     const wasPaused = this.#paused;
-    const held = this.#held;
-    this.#held = [];
+    const held = this.#held ?? [];
+    this.#held = undefined;
     if (this.#complete && held.length === 1 && held[0] !== undefined) {
       this.#writeLast(held[0]);
       return;
@@ -280,6 +281,7 @@ class Exchange implements Sender, Running {
   // Ending.
 
   readonly #onClientClose = (): void => {
+    if (this.#state === 'over') return;
     if (this.#state === 'sending') {
       this.#stop();
       this.#finish();
@@ -325,7 +327,7 @@ class Exchange implements Sender, Running {
     }
     if (this.#state === 'over') return;
     this.#state = 'over';
-    this.#held = [];
+    this.#held = undefined;
     this.#letGo();
     this.#forwarding.onFailure(failure);
     this.#forwarding.onEnd();
@@ -334,14 +336,14 @@ class Exchange implements Sender, Running {
   #finish(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
-    this.#held = [];
+    this.#held = undefined;
     this.#letGo();
     this.#forwarding.onEnd();
   }
 
   #letGo(): void {
     const { req, res } = this.#forwarding;
-    res.off('close', this.#onClientClose);
+    // `res` keeps its listener, which has nothing more to do: to take it back is work for every request.
     if (this.#queued) req.socket.off('close', this.#onClientClose);
     if (this.#drains) res.off('drain', this.#onDrain);
   }

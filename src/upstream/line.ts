@@ -65,7 +65,7 @@ export class Line implements Owner {
 
   /** Nobody wants the request any more: it gives its place in the queue up, and hears nothing. */
   withdraw(sender: Sender): void {
-    const waiting = this.#waiting.get(sender);
+    const waiting = this.#waiting.size === 0 ? undefined : this.#waiting.get(sender);
     if (waiting === undefined) return;
     waiting.cancel();
     this.#waiting.delete(sender);

@@ -1,6 +1,6 @@
 /** Whose address counts: the socket's, or what a listed proxy says, from the right. */
 import { describe, expect, it } from 'vitest';
-import { clientAddress, clientBucket, isInside, parseNetwork } from '../../src/request/client.ts';
+import { clientAddress, clientBucket, isInside, parseNetwork, plainAddress } from '../../src/request/client.ts';
 
 const trusted = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'].map(parseNetwork);
 
@@ -17,7 +17,7 @@ describe('clientAddress', () => {
     ['IPv6 proxies', '2001:db8::1', '2001:4860::8888', '2001:4860::8888'],
     ['no peer at all', undefined, '203.0.113.9', 'unknown'],
   ])('%s', (_name, peer, header, expected) => {
-    expect(clientAddress(peer, header, trusted)).toBe(expected);
+    expect(clientAddress(plainAddress(peer), header, trusted)).toBe(expected);
   });
 
   it('believes nobody when no proxy is listed', () => {
