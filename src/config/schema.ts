@@ -202,7 +202,7 @@ const limits = z.strictObject({
     'A client that neither sends what it announced nor reads what is waiting for it is cut off after this. Silence of the application is never cut.',
   ),
   keepAlive: duration('1s', '1h', '65s').describe(
-    'How long a connection without a request stays open. Longer than the same setting of a proxy in front, else requests fail now and then.',
+    'How long a connection without a request stays open; it ends at most a quarter later. Longer than the same setting of a proxy in front, else requests fail now and then.',
   ),
   connections: count(1_000_000)
     .default(10_000)
