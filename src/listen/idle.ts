@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { answerOn } from './flows.ts';
+import { lookEachQuarter } from './looks.ts';
 
 interface Seen {
   bytes: number;
@@ -16,13 +17,13 @@ export class IdleConnections {
   readonly #clock: Clock;
   readonly #limitMs: number;
   readonly #seen = new Map<Socket, Seen>();
-  #cancel: () => void = () => {};
+  readonly #end: () => void;
 
   /** @param limitMs how long one may be idle; it ends at most a quarter later */
   constructor(clock: Clock, limitMs: number) {
     this.#clock = clock;
     this.#limitMs = limitMs;
-    this.#next();
+    this.#end = lookEachQuarter(clock, limitMs, () => this.#look());
   }
 
   watch(socket: Socket): void {
@@ -35,15 +36,8 @@ export class IdleConnections {
   }
 
   stop(): void {
-    this.#cancel();
+    this.#end();
     this.#seen.clear();
-  }
-
-  #next(): void {
-    this.#cancel = this.#clock.after(Math.ceil(this.#limitMs / 4), () => {
-      this.#look();
-      this.#next();
-    });
   }
 
   /** What it did since the last look counts as done now: no connection ends too early. */

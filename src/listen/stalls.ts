@@ -4,6 +4,7 @@
  * exchanges are cut off only when all of them have to end.
  */
 import type { Clock } from '../clock.ts';
+import { lookEachQuarter } from './looks.ts';
 
 /** Something with a client at its end, looked at now and then. */
 export interface Flow {
@@ -27,12 +28,12 @@ export class Stalls {
   readonly #clock: Clock;
   readonly #limitMs: number;
   readonly #flows = new Map<Flow, Seen>();
-  #cancel: () => void = () => {};
+  readonly #end: () => void;
 
   constructor(clock: Clock, limitMs: number) {
     this.#clock = clock;
     this.#limitMs = limitMs;
-    this.#next();
+    this.#end = lookEachQuarter(clock, limitMs, () => this.#look());
   }
 
   watch(flow: Flow): void {
@@ -55,16 +56,8 @@ export class Stalls {
   }
 
   stop(): void {
-    this.#cancel();
+    this.#end();
     this.#flows.clear();
-  }
-
-  /** Four looks in the time that is allowed, so that a cut comes at most a quarter late. */
-  #next(): void {
-    this.#cancel = this.#clock.after(Math.ceil(this.#limitMs / 4), () => {
-      this.#look();
-      this.#next();
-    });
   }
 
   #look(): void {
