@@ -47,9 +47,11 @@ export class Intake {
     const lent = this.#lent;
     const kept = this.own(piece);
     if (lent === this.#lent || !this.isOnePiece) return res.write(kept);
-    // What could not be written may still be in the hands of the system: that is left to the collector.
+    // What could not be written may still be in the hands of the system, and Node reports no error for what a destroyed stream
+    // gave up: that is left to the collector. Lent again too early, it would be one person's bytes in the answer to another.
     return res.write(kept, (error) => {
-      if (!error && spare.length < MOST_SPARE) spare.push(lent);
+      const isGone = res.destroyed || res.socket?.destroyed === true;
+      if (!error && !isGone && spare.length < MOST_SPARE) spare.push(lent);
     });
   }
 }

@@ -27,6 +27,8 @@ function read(intake: Intake, length: number, value: number): Buffer {
 class Answer {
   readonly written: Buffer[] = [];
   readonly ends: ((error?: Error) => void)[] = [];
+  readonly socket = { destroyed: false };
+  destroyed = false;
 
   write(chunk: Buffer, callback?: (error?: Error) => void): boolean {
     this.written.push(chunk);
@@ -97,6 +99,14 @@ describe('a buffer that was passed on', () => {
     const { ends, written } = passed(true);
     ends[0]?.(new Error('gone'));
     expect(isLentAgain(written[0] as Buffer)).toBe(false);
+  });
+
+  test.each(['answer', 'socket'])('is not when its %s was given up, though Node names no error then', (what) => {
+    const answer = passed(true);
+    if (what === 'answer') answer.destroyed = true;
+    else answer.socket.destroyed = true;
+    answer.ends[0]?.();
+    expect(isLentAgain(answer.written[0] as Buffer)).toBe(false);
   });
 
   test('of a small piece is not given away at all', () => {
